@@ -1,0 +1,51 @@
+import { HeadraceError } from './errors.ts'
+
+/** Validates options once, at the edge. Every message names the option and quotes the value. */
+
+export function show(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value)
+  if (typeof value === 'bigint') return `${value}n`
+  if (value === null || typeof value !== 'object') return String(value)
+  if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`
+  try {
+    return JSON.stringify(value) ?? String(value)
+  } catch {
+    return Object.prototype.toString.call(value)
+  }
+}
+
+function refuse(name: string, wanted: string, value: unknown): never {
+  throw new HeadraceError('E_USAGE', `${name} must be ${wanted}, but got ${show(value)}`)
+}
+
+export function positiveInteger(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= max) return value
+  return refuse(name, max === Number.MAX_SAFE_INTEGER ? 'a positive integer' : `an integer from 1 to ${max}`, value)
+}
+
+export function nonNegativeInteger(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number {
+  if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= max) return value
+  return refuse(name, max === Number.MAX_SAFE_INTEGER ? 'an integer of 0 or more' : `an integer from 0 to ${max}`, value)
+}
+
+export function finiteNumber(name: string, value: unknown, min = -Infinity, max = Infinity): number {
+  if (typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max) return value
+  return refuse(name, min === -Infinity && max === Infinity ? 'a finite number' : `a number from ${min} to ${max}`, value)
+}
+
+export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
+  if (allowed.includes(value as T)) return value as T
+  return refuse(name, `one of ${allowed.map((a) => JSON.stringify(a)).join(', ')}`, value)
+}
+
+export function booleanOption(name: string, value: unknown): boolean {
+  return typeof value === 'boolean' ? value : refuse(name, 'true or false', value)
+}
+
+/** Refuses names that are not options, so that a misspelt one is never silently ignored. */
+export function knownOptions(of: string, options: object, allowed: readonly string[]): void {
+  for (const name of Object.keys(options)) {
+    if (!allowed.includes(name))
+      throw new HeadraceError('E_USAGE', `${of} has no option ${show(name)}; it has ${allowed.join(', ')}`)
+  }
+}

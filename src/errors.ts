@@ -1,0 +1,80 @@
+/** What went wrong, for programs. The message is for people; the code never changes meaning. */
+export type ErrorCode =
+  | 'E_USAGE'
+  | 'E_CONFIG'
+  | 'E_NOT_FOUND'
+  | 'E_EXISTS'
+  | 'E_ACCESS'
+  | 'E_CREDENTIALS'
+  | 'E_NETWORK'
+  | 'E_TIMEOUT'
+  | 'E_THROTTLED'
+  | 'E_SERVER'
+  | 'E_CHECKSUM'
+  | 'E_CORRUPT'
+  | 'E_UNSUPPORTED'
+  | 'E_LIMIT'
+  | 'E_NO_SPACE'
+  | 'E_CANCELLED'
+  | 'E_STATE'
+  | 'E_PEER'
+
+/** Where it went wrong: every field that is known, none that is not. */
+export interface ErrorDetails {
+  readonly url?: string
+  readonly key?: string
+  readonly path?: string
+  readonly sample?: number
+  readonly field?: string
+  readonly offset?: number
+  /** What the user can do about it, one line. */
+  readonly hint?: string
+  readonly cause?: unknown
+}
+
+/** The one error class of this package. `message` names the thing and quotes the value. */
+export class HeadraceError extends Error {
+  override readonly name = 'HeadraceError'
+  readonly code: ErrorCode
+  readonly details: ErrorDetails
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    super(message, details.cause === undefined ? undefined : { cause: details.cause })
+    this.code = code
+    this.details = details
+  }
+}
+
+export function isHeadraceError(error: unknown, code?: ErrorCode): error is HeadraceError {
+  return error instanceof HeadraceError && (code === undefined || error.code === code)
+}
+
+const SYSTEM_CODES: Readonly<Record<string, ErrorCode>> = {
+  ENOENT: 'E_NOT_FOUND',
+  ENOTDIR: 'E_NOT_FOUND',
+  EEXIST: 'E_EXISTS',
+  ENOTEMPTY: 'E_EXISTS',
+  EACCES: 'E_ACCESS',
+  EPERM: 'E_ACCESS',
+  EROFS: 'E_ACCESS',
+  ENOSPC: 'E_NO_SPACE',
+  EDQUOT: 'E_NO_SPACE',
+  EMFILE: 'E_LIMIT',
+  ENFILE: 'E_LIMIT',
+  ENAMETOOLONG: 'E_USAGE',
+  ABORT_ERR: 'E_CANCELLED',
+}
+
+/** Turns a Node system error into ours, keeping it as the cause. Errors that are ours already pass through. */
+export function fromSystemError(error: unknown, doing: string, details: ErrorDetails = {}): HeadraceError {
+  if (error instanceof HeadraceError) return error
+  const system = error as NodeJS.ErrnoException
+  const code = SYSTEM_CODES[system?.code ?? ''] ?? 'E_SERVER'
+  const reason = error instanceof Error ? error.message : String(error)
+  return new HeadraceError(code, `${doing}: ${reason}`, { ...details, cause: error })
+}
+
+/** Throws E_CANCELLED if the signal has fired. */
+export function throwIfAborted(signal: AbortSignal | undefined, doing: string): void {
+  if (signal?.aborted) throw new HeadraceError('E_CANCELLED', `${doing} was cancelled`, { cause: signal.reason })
+}

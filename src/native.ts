@@ -1,0 +1,135 @@
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import type { MappedBytes } from './datasets/types.ts'
+import { HeadraceError } from './errors.ts'
+
+/** The typed surface of the addon, one to one. The only file that loads it. */
+
+export type SimdLevel = 'scalar' | 'sse4' | 'avx2' | 'avx512' | 'neon'
+
+export interface NativeInfo {
+  /** The libjpeg-turbo that decodes, such as "2.1.5". */
+  readonly libjpegTurbo: string
+  readonly simd: SimdLevel
+  readonly simdAvailable: readonly SimdLevel[]
+}
+
+/** Memory that the addon owns (a memfd where the system has them); the same memory is leased again and again. */
+export interface SlotHandle {
+  readonly __slot: unique symbol
+}
+
+/** Why one row of a batch has no pixels. */
+export interface NativeFault {
+  readonly row: number
+  readonly code: 'E_CORRUPT' | 'E_UNSUPPORTED' | 'E_LIMIT'
+  readonly reason: string
+}
+
+/** Columns of `DecodeJob.boxes`, float64 each, one row a (sample, view): the plan of one picture as numbers. */
+export const BOX_COLUMNS = 9
+/*
+ * 0..3 clip x, y, width, height: whole pixels; samples outside it do not exist for the filter
+ * 4..7 box x, y, width, height: the source rectangle in pixel edges that becomes the output
+ * 8    1 to mirror left and right
+ */
+
+/** What one view makes of every picture of a batch. */
+export interface ViewSpec {
+  /** Output pixels; both 0: the size of each picture's clip (ragged, packed one after the other). */
+  readonly width: number
+  readonly height: number
+  readonly layout: 'NHWC' | 'NCHW'
+  readonly dtype: 'uint8' | 'float16' | 'float32'
+  /** value = float32(float32(pixel * scale) + bias) per channel; only for float dtypes. */
+  readonly scale: readonly [number, number, number]
+  readonly bias: readonly [number, number, number]
+  /** Byte offset in the slot of each sample's pixels. */
+  readonly offsets: Float64Array
+}
+
+/** Compressed pictures -> crop -> resize -> flip -> normalise -> layout, one call a batch. */
+export interface DecodeJob {
+  /** Where the compressed bytes are: a mapped file, or memory. */
+  readonly source: MappedBytes | Uint8Array
+  readonly sourceOffsets: Float64Array
+  readonly sourceSizes: Float64Array
+  /** Pixels that the picture's own header must agree with. */
+  readonly heights: Uint32Array
+  readonly widths: Uint32Array
+  readonly views: readonly ViewSpec[]
+  /** samples x views rows of BOX_COLUMNS. */
+  readonly boxes: Float64Array
+  readonly slot: SlotHandle
+  /** At most this many threads work on this job. */
+  readonly threads: number
+  readonly dct: 'islow' | 'ifast'
+  readonly fancyUpsampling: boolean
+  /** Keep what libjpeg makes of damaged data. */
+  readonly tolerant: boolean
+  /** Pictures with more pixels are E_LIMIT. */
+  readonly maxPixels: number
+}
+
+/** Stored bytes into rows of `stride` bytes; the rest of each row reads as zeros. */
+export interface CopyJob {
+  readonly source: MappedBytes | Uint8Array
+  readonly sourceOffsets: Float64Array
+  readonly sourceSizes: Float64Array
+  readonly slot: SlotHandle
+  /** Byte offset in the slot of row 0. */
+  readonly offset: number
+  readonly stride: number
+  readonly threads: number
+}
+
+interface Addon {
+  info(): NativeInfo
+  mapFile(path: string): MappedBytes
+  unmapFile(map: MappedBytes): void
+  /** Drops the file's clean pages from the page cache, as far as the file system does. */
+  dropPages(map: MappedBytes): void
+  /** The share of the file's pages that are in memory, 0..1 (mincore). */
+  residentShare(map: MappedBytes): number
+  /** A copy of bytes [offset, offset + size). */
+  readMapped(map: MappedBytes, offset: number, size: number): Uint8Array
+  /** CRC-32C (Castagnoli) of data, continuing from `initial`. */
+  crc32c(data: Uint8Array, initial?: number): number
+  /** CRC-32C of many ranges of a mapped file, on the pool. */
+  crc32cMapped(map: MappedBytes, offsets: Float64Array, sizes: Float64Array, threads: number): Promise<Uint32Array>
+  /** Takes an exclusive lock that ends with the process; false if another holds it. */
+  tryLock(fd: number): boolean
+  createSlot(bytes: number): SlotHandle
+  /** Makes a slot at least `bytes` large; its contents are lost. Not while leased or in use. */
+  growSlot(slot: SlotHandle, bytes: number): void
+  slotBytes(slot: SlotHandle): number
+  /** Gives the memory back to the system once nothing uses it. */
+  destroySlot(slot: SlotHandle): void
+  /** The slot's first `bytes` bytes as an ArrayBuffer, until `detach`. */
+  leaseSlot(slot: SlotHandle, bytes: number): ArrayBuffer
+  /** Takes an ArrayBuffer's memory away: its length and that of every view becomes 0. */
+  detach(buffer: ArrayBuffer): void
+  decodeImages(job: DecodeJob): Promise<readonly NativeFault[]>
+  copyRows(job: CopyJob): Promise<readonly NativeFault[]>
+  /** Scratch memory that the pool's threads hold now, in bytes. */
+  scratchBytes(): number
+}
+
+function load(): Addon {
+  const root = dirname(dirname(fileURLToPath(import.meta.url)))
+  const require = createRequire(import.meta.url)
+  try {
+    const find = require('node-gyp-build') as (folder: string) => Addon
+    const addon = find(root)
+    addon.info()
+    return addon
+  } catch (cause) {
+    throw new HeadraceError('E_UNSUPPORTED', `the native addon does not load: ${(cause as Error).message.split('\n')[0]}`, {
+      cause,
+      hint: 'build it with `npm rebuild headrace` (in a clone: `make build`)',
+    })
+  }
+}
+
+export const native: Addon = load()

@@ -1,0 +1,89 @@
+/** A half-open range of bytes, [offset, offset + length). Without `length`: to the end of the object. */
+export interface ByteRange {
+  readonly offset: number
+  readonly length?: number
+}
+
+export interface ObjectInfo {
+  readonly key: string
+  /** Bytes. */
+  readonly size: number
+  /** Changes whenever the object does; opaque. */
+  readonly etag: string
+  /** Milliseconds since 1970. */
+  readonly modified: number
+}
+
+export interface ObjectBody {
+  readonly info: ObjectInfo
+  /** The bytes asked for: a view of `into` where that was given. */
+  readonly data: Uint8Array
+}
+
+/** An object, or with a delimiter a common prefix (`prefix` ends with the delimiter). */
+export type ListEntry = ({ readonly kind: 'object' } & ObjectInfo) | { readonly kind: 'prefix'; readonly prefix: string }
+
+export interface DeleteResult {
+  readonly key: string
+  /** Absent where the delete succeeded; deleting what is not there succeeds. */
+  readonly error?: Error
+}
+
+/** Plain data from which another thread opens the same store. */
+export interface StoreSpec {
+  readonly url: string
+  readonly options?: Readonly<Record<string, unknown>>
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal
+}
+
+export interface GetOptions extends CallOptions {
+  readonly range?: ByteRange
+  /** Where the bytes go; E_LIMIT where it is too small. Without it a new array is made. */
+  readonly into?: Uint8Array
+  /** E_STATE unless the object still has this etag. */
+  readonly ifMatch?: string
+}
+
+export interface ListOptions extends CallOptions {
+  readonly delimiter?: '/'
+  /** Only keys that sort after this one. */
+  readonly startAfter?: string
+}
+
+export interface PutOptions extends CallOptions {
+  /** E_EXISTS if the key is there already. */
+  readonly ifNoneMatch?: '*'
+}
+
+/** Writes one object piece by piece. Nothing is visible under the key before `close()` resolves. */
+export interface ObjectWriter {
+  write(chunk: Uint8Array): Promise<void>
+  close(): Promise<ObjectInfo>
+  /** Drops what was written; the key is as it was. Safe to call at any time, and more than once. */
+  abort(): Promise<void>
+}
+
+/**
+ * A place where bytes live under keys. Absent is `undefined`, broken is a throw.
+ * Keys are literal strings with `/` between levels; listings are ordered by the UTF-8 bytes of the key.
+ */
+export interface Store {
+  /** Canonical, without credentials. */
+  readonly url: string
+  readonly spec: StoreSpec
+  head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined>
+  /** A range that starts past the end is E_USAGE; one that ends past it is cut. A short read is an error. */
+  get(key: string, options?: GetOptions): Promise<ObjectBody | undefined>
+  list(prefix: string, options?: ListOptions): AsyncIterable<ListEntry>
+  put(key: string, body: Uint8Array, options?: PutOptions): Promise<ObjectInfo>
+  writer(key: string, options?: PutOptions): ObjectWriter
+  delete(keys: Iterable<string>, options?: CallOptions): AsyncIterable<DeleteResult>
+  /** Copies within the store. E_NOT_FOUND if `from` is absent. */
+  copy?(from: string, to: string, options?: PutOptions): Promise<ObjectInfo>
+  /** The file behind a key where there is one, so that it can be mapped. */
+  localPath?(key: string): string
+  close(): Promise<void>
+}
