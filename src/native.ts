@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import type { MappedBytes } from './datasets/types.ts'
 import { HeadraceError } from './errors.ts'
+import type { MappedBytes } from './mapped.ts'
 
 /** The typed surface of the addon, one to one. The only file that loads it. */
 
@@ -62,8 +62,9 @@ export interface DecodeJob {
   /** samples x views rows of BOX_COLUMNS. */
   readonly boxes: Float64Array
   readonly slot: SlotHandle
-  /** At most this many threads work on this job. */
+  /** At most `threads` threads work at once on the jobs of one `group`. */
   readonly threads: number
+  readonly group: number
   readonly dct: 'islow' | 'ifast'
   readonly fancyUpsampling: boolean
   /** Keep what libjpeg makes of damaged data. */
@@ -82,6 +83,7 @@ export interface CopyJob {
   readonly offset: number
   readonly stride: number
   readonly threads: number
+  readonly group: number
 }
 
 interface Addon {

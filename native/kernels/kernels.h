@@ -1,50 +1,75 @@
 // Pixel kernels: one table of functions per instruction set. Every table writes the same bytes as the scalar one.
+// Inputs and outputs of one call never overlap. Nothing here allocates, throws or keeps state.
 #pragma once
 #include <cstddef>
 #include <cstdint>
 
 namespace headrace {
 
-// Bytes that must be readable behind the last sample of every row given to a kernel (contents do not matter).
+// Bytes that must be readable behind the last source sample of every row given to `horizontal` (contents do not matter).
 inline constexpr size_t kRowPadding = 64;
-// Rows written by kernels may be overwritten up to the next multiple of this many elements.
+// `horizontal` and `vertical` read and write whole multiples of this many elements; rows in between are that long.
 inline constexpr size_t kRowAlign = 32;
+// Up to here the vertical pass adds 16-bit products, each rounded to 1/128 (at worst 16 * 0.5/128 = 1/16 of a grey
+// level in all); beyond it sums exactly in 32 bits, or the rounding of a thousand taps would be visible.
+inline constexpr size_t kMaxNarrowTaps = 16;
 
-// How one output row is gathered from one source row; built by makeHorizontal (resize_plan.h).
-struct HorizontalPlan;
+// How one output row is gathered from one source row: HorizontalPlan::view() in resize_plan.h. Plain pointers, because
+// code compiled for one instruction set must not instantiate library templates that other code shares by name.
+struct HorizontalView {
+  int32_t out;            // samples of an output row
+  const int32_t* first;   // per output: its first source sample, as an index into the row
+  const int32_t* taps;    // per output: how many source samples
+  const int16_t* weights; // per output: `weightStride` weights in 1/32768, zero behind its taps
+  int32_t weightStride;   // a multiple of 32 unless windowed
+  bool windowed;          // the tables below are filled: the sources of any four outputs lie in one 16-byte window
+  int32_t blocks;         // 16 outputs each, the last one padded
+  int32_t pairs;          // pairs of taps an output
+  const int32_t* window;  // per block: where the windows of its 4 groups begin, as an index into the row
+  const uint32_t* shuffle;     // per block and pair: 16 shuffle controls that make two 16-bit samples of window bytes
+  const int16_t* pairWeights;  // per block and pair: 16 pairs of weights
+};
 
 struct Kernels {
   const char* name;  // "scalar" "sse4" "avx2" "avx512" "neon"
 
-  // RGB pixels (3n bytes) to three planes of n bytes, and back.
+  // RGB pixels (3n bytes) to three planes of n bytes, and back. Both read and write exactly that.
   void (*deinterleave)(const uint8_t* rgb, size_t n, uint8_t* r, uint8_t* g, uint8_t* b);
   void (*interleave)(const uint8_t* r, const uint8_t* g, const uint8_t* b, size_t n, uint8_t* rgb);
 
   // The horizontal pass of a resize over `planes` (1 or 3) rows: out[k * outStride + i] is the weighted sum of the
-  // source samples in 1/128 units (8-bit value << 7), rounded. outStride is a multiple of kRowAlign.
-  void (*horizontal)(const HorizontalPlan& plan, const uint8_t* const* rows, size_t planes, int16_t* out, size_t outStride);
+  // samples of row k in 1/128 units (8-bit value << 7), rounded half up. outStride is a multiple of kRowAlign of at
+  // least view.out; elements up to it may be written. Rows are read up to kRowPadding bytes behind their last sample.
+  void (*horizontal)(const HorizontalView& view, const uint8_t* const* rows, size_t planes, int16_t* out, size_t outStride);
 
-  // The vertical pass: the weighted sum of `taps` rows of n samples in 1/128 units, rounded and clamped to 8 bits.
-  // weights are 1/32768 units; the sum saturates at 16 bits in tap order.
+  // The vertical pass: the weighted sum of `taps` (>= 1) rows of n samples in 1/128 units, rounded and clamped to 8
+  // bits. weights are 1/32768 units and sum to at most 32768. Rows are read, and out is written, up to n rounded up to
+  // kRowAlign.
   void (*vertical)(const int16_t* const* rows, const int16_t* weights, size_t taps, size_t n, uint8_t* out);
 
   // out[i] = float32(float32(in[i] * scale[c]) + bias[c]), two roundings, never fused; c = i % channels.
-  // channels is 1 (a plane) or 3 (interleaved); n counts samples, not pixels.
+  // channels is 1 (a plane) or 3 (interleaved); n counts samples, not pixels. Reads and writes exactly n samples.
   void (*normalizeF32)(const uint8_t* in, size_t n, const float* scale, const float* bias, size_t channels, float* out);
   // The same, then rounded to IEEE half precision, ties to even, overflow to infinity.
   void (*normalizeF16)(const uint8_t* in, size_t n, const float* scale, const float* bias, size_t channels, uint16_t* out);
 
-  // out[i] = in[n - 1 - i] over samples of one plane.
+  // out[i] = in[n - 1 - i] over samples of one plane. Reads and writes exactly n bytes.
   void (*reverse)(const uint8_t* in, size_t n, uint8_t* out);
 };
 
 extern const Kernels kScalarKernels;
+#if defined(__x86_64__)
+extern const Kernels kSse4Kernels, kAvx2Kernels, kAvx512Kernels;  // run only what availableKernels lists
+#elif defined(__aarch64__)
+extern const Kernels kNeonKernels;
+#endif
 
-// The table in use: the widest the processor has, or the one HEADRACE_SIMD names (scalar|sse4|avx2|avx512|neon).
-// Null with a message in *error where HEADRACE_SIMD names one that is unknown or not available.
+// The widest table that the processor can run, or the one that `forced` (the value of HEADRACE_SIMD; null or empty: not
+// set) names: scalar|sse4|avx2|avx512|neon. Null, with a message in *error, where it names one that is unknown or not
+// available here. The message is a constant string.
 const Kernels* chooseKernels(const char* forced, const char** error);
 
-// Every table this build has and this processor can run, widest last; fills up to `capacity`, returns the count.
+// Every table this build has and this processor can run, widest last; fills up to `capacity`, returns how many it filled.
 size_t availableKernels(const Kernels** out, size_t capacity);
 
 }  // namespace headrace

@@ -1,4 +1,5 @@
 import type { DType, TypedArray } from '../dtype.ts'
+import type { MappedBytes } from '../mapped.ts'
 
 /**
  * image: encoded picture bytes. bytes: any bytes. string: text. number: one number of `dtype` a sample.
@@ -48,10 +49,4 @@ export interface Dataset<S extends Schema = Schema> {
   /** The largest stored size of an image or bytes field, in bytes. */
   maxSize?(field: string): number
   close(): Promise<void>
-}
-
-/** A file mapped by the addon: an opaque handle for native calls. */
-export interface MappedBytes {
-  readonly handle: object
-  readonly bytes: number
 }

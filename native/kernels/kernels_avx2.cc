@@ -1,0 +1,10 @@
+#include "kernels.h"
+#if defined(__x86_64__)
+#include "ops_avx2.h"
+
+#include "kernels.inl"
+
+namespace headrace {
+constinit const Kernels kAvx2Kernels = simdTable("avx2");
+}  // namespace headrace
+#endif

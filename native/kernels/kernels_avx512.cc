@@ -1,0 +1,10 @@
+#include "kernels.h"
+#if defined(__x86_64__)
+#include "ops_avx512.h"
+
+#include "kernels.inl"
+
+namespace headrace {
+constinit const Kernels kAvx512Kernels = simdTable("avx512");
+}  // namespace headrace
+#endif

@@ -1,0 +1,10 @@
+#include "kernels.h"
+#if defined(__aarch64__)
+#include "ops_neon.h"
+
+#include "kernels.inl"
+
+namespace headrace {
+constinit const Kernels kNeonKernels = simdTable("neon");
+}  // namespace headrace
+#endif

@@ -1,0 +1,28 @@
+#include "kernels.h"
+#include "scalar.h"
+
+namespace headrace {
+namespace {
+
+void normalizeF32(const uint8_t* in, size_t n, const float* scale, const float* bias, size_t channels, float* out) {
+  scalar::normalizeF32From(0, in, n, scale, bias, channels, out);
+}
+
+void normalizeF16(const uint8_t* in, size_t n, const float* scale, const float* bias, size_t channels, uint16_t* out) {
+  scalar::normalizeF16From(0, in, n, scale, bias, channels, out);
+}
+
+}  // namespace
+
+constinit const Kernels kScalarKernels = {
+    .name = "scalar",
+    .deinterleave = scalar::deinterleave,
+    .interleave = scalar::interleave,
+    .horizontal = scalar::horizontal,
+    .vertical = scalar::vertical,
+    .normalizeF32 = normalizeF32,
+    .normalizeF16 = normalizeF16,
+    .reverse = scalar::reverse,
+};
+
+}  // namespace headrace

@@ -1,0 +1,10 @@
+#include "kernels.h"
+#if defined(__x86_64__)
+#include "ops_sse4.h"
+
+#include "kernels.inl"
+
+namespace headrace {
+constinit const Kernels kSse4Kernels = simdTable("sse4");
+}  // namespace headrace
+#endif

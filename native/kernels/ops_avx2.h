@@ -1,0 +1,85 @@
+// Register operations of AVX2 and F16C. kernels.inl lists what every ops_*.h defines and what it means.
+#pragma once
+#include <immintrin.h>
+
+#include "scalar.h"
+
+namespace headrace {
+namespace {
+
+constexpr size_t kLanes = 2;
+using Bytes = __m256i;
+using Words = __m256i;
+using Ints = __m256i;
+using Floats = __m256;
+using ByteMask = __m256i;
+
+inline __m128i loadLane(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
+inline Bytes joinLanes(const uint8_t* a, const uint8_t* b) {
+  return _mm256_inserti128_si256(_mm256_castsi128_si256(loadLane(a)), loadLane(b), 1);
+}
+
+inline Bytes loadBytes(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+inline void storeBytes(uint8_t* p, Bytes v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+inline Bytes loadLanes(const uint8_t* p, size_t stride) { return joinLanes(p, p + stride); }
+inline void storeLanes(uint8_t* p, size_t stride, Bytes v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(v));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p + stride), _mm256_extracti128_si256(v, 1));
+}
+inline Bytes loadWindows(const uint8_t* p, const int32_t* at) { return joinLanes(p + at[0], p + at[1]); }
+inline Bytes repeatLane(const uint8_t* lane) { return _mm256_broadcastsi128_si256(loadLane(lane)); }
+inline Bytes shuffleBytes(Bytes v, Bytes control) { return _mm256_shuffle_epi8(v, control); }
+inline ByteMask toMask(Bytes v) { return v; }
+inline Bytes selectBytes(ByteMask mask, Bytes set, Bytes clear) { return _mm256_blendv_epi8(clear, set, mask); }
+inline Bytes reverseBytes(Bytes v) {
+  const __m128i control = _mm_setr_epi8(15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0);
+  return _mm256_permute4x64_epi64(_mm256_shuffle_epi8(v, _mm256_broadcastsi128_si256(control)), 0x4e);
+}
+
+inline Words asWords(Bytes v) { return v; }
+inline Words loadWords(const int16_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+inline Words setWords(int16_t v) { return _mm256_set1_epi16(v); }
+inline Words setWordPairs(int16_t even, int16_t odd) {
+  return _mm256_set1_epi32(int32_t(uint32_t(uint16_t(even)) | uint32_t(uint16_t(odd)) << 16));
+}
+inline Words widenBytes(const uint8_t* p) { return _mm256_cvtepu8_epi16(loadLane(p)); }
+inline Words addSaturated(Words a, Words b) { return _mm256_adds_epi16(a, b); }
+inline Words multiplyRounded(Words a, Words b) { return _mm256_mulhrs_epi16(a, b); }
+template <int bits>
+inline Words shiftWordsRight(Words v) { return _mm256_srai_epi16(v, bits); }
+inline Words zipLow(Words a, Words b) { return _mm256_unpacklo_epi16(a, b); }
+inline Words zipHigh(Words a, Words b) { return _mm256_unpackhi_epi16(a, b); }
+inline void storeWordsAsBytes(uint8_t* p, Words v) {
+  const __m128i packed = _mm_packus_epi16(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), packed);
+}
+
+inline Ints setInts(int32_t v) { return _mm256_set1_epi32(v); }
+inline Ints addInts(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+inline Ints dotPairs(Words a, Words b) { return _mm256_madd_epi16(a, b); }
+template <int bits>
+inline Ints shiftIntsRight(Ints v) { return _mm256_srai_epi32(v, bits); }
+inline Words packZipped(Ints low, Ints high) { return _mm256_packs_epi32(low, high); }
+inline void storeBlockAsWords(int16_t* p, const Ints (&v)[2]) {
+  const __m256i packed = _mm256_permute4x64_epi64(_mm256_packs_epi32(v[0], v[1]), 0xd8);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), packed);
+}
+inline void storeSums(int32_t* p, Ints a, Ints b, Ints c, Ints d) {
+  const __m256i halves = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+  const __m128i sums = _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256(halves, 1));
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), sums);
+}
+
+inline Floats loadFloats(const float* p) { return _mm256_loadu_ps(p); }
+inline void storeFloats(float* p, Floats v) { _mm256_storeu_ps(p, v); }
+inline Floats bytesToFloats(const uint8_t* p) {
+  return _mm256_cvtepi32_ps(_mm256_cvtepu8_epi32(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p))));
+}
+inline Floats multiplyFloats(Floats a, Floats b) { return _mm256_mul_ps(a, b); }
+inline Floats addFloats(Floats a, Floats b) { return _mm256_add_ps(a, b); }
+inline void storeFloatsAsHalves(uint16_t* p, Floats v) {
+  _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_cvtps_ph(v, _MM_FROUND_TO_NEAREST_INT));
+}
+
+}  // namespace
+}  // namespace headrace

@@ -1,0 +1,74 @@
+// Register operations of NEON (arm64). kernels.inl lists what every ops_*.h defines and what it means.
+#pragma once
+#include <arm_neon.h>
+
+#include "scalar.h"
+
+namespace headrace {
+namespace {
+
+constexpr size_t kLanes = 1;
+using Bytes = uint8x16_t;
+using Words = int16x8_t;
+using Ints = int32x4_t;
+using Floats = float32x4_t;
+using ByteMask = uint8x16_t;
+
+inline Bytes loadBytes(const uint8_t* p) { return vld1q_u8(p); }
+inline void storeBytes(uint8_t* p, Bytes v) { vst1q_u8(p, v); }
+inline Bytes loadLanes(const uint8_t* p, size_t) { return loadBytes(p); }
+inline void storeLanes(uint8_t* p, size_t, Bytes v) { storeBytes(p, v); }
+inline Bytes loadWindows(const uint8_t* p, const int32_t* at) { return loadBytes(p + at[0]); }
+inline Bytes repeatLane(const uint8_t* lane) { return loadBytes(lane); }
+inline Bytes shuffleBytes(Bytes v, Bytes control) { return vqtbl1q_u8(v, control); }
+inline ByteMask toMask(Bytes v) { return v; }
+inline Bytes selectBytes(ByteMask mask, Bytes set, Bytes clear) { return vbslq_u8(mask, set, clear); }
+inline Bytes reverseBytes(Bytes v) {
+  const uint8x16_t halves = vrev64q_u8(v);
+  return vextq_u8(halves, halves, 8);
+}
+
+inline Words asWords(Bytes v) { return vreinterpretq_s16_u8(v); }
+inline Words loadWords(const int16_t* p) { return vld1q_s16(p); }
+inline Words setWords(int16_t v) { return vdupq_n_s16(v); }
+inline Words setWordPairs(int16_t even, int16_t odd) {
+  return vreinterpretq_s16_u32(vdupq_n_u32(uint32_t(uint16_t(even)) | uint32_t(uint16_t(odd)) << 16));
+}
+inline Words widenBytes(const uint8_t* p) { return vreinterpretq_s16_u16(vmovl_u8(vld1_u8(p))); }
+inline Words addSaturated(Words a, Words b) { return vqaddq_s16(a, b); }
+inline Words multiplyRounded(Words a, Words b) { return vqrdmulhq_s16(a, b); }
+template <int bits>
+inline Words shiftWordsRight(Words v) { return vshrq_n_s16(v, bits); }
+inline Words zipLow(Words a, Words b) { return vzip1q_s16(a, b); }
+inline Words zipHigh(Words a, Words b) { return vzip2q_s16(a, b); }
+inline void storeWordsAsBytes(uint8_t* p, Words v) { vst1_u8(p, vqmovun_s16(v)); }
+
+inline Ints setInts(int32_t v) { return vdupq_n_s32(v); }
+inline Ints addInts(Ints a, Ints b) { return vaddq_s32(a, b); }
+inline Ints dotPairs(Words a, Words b) {
+  return vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b));
+}
+template <int bits>
+inline Ints shiftIntsRight(Ints v) { return vshrq_n_s32(v, bits); }
+inline Words packZipped(Ints low, Ints high) { return vqmovn_high_s32(vqmovn_s32(low), high); }
+inline void storeBlockAsWords(int16_t* p, const Ints (&v)[4]) {
+  vst1q_s16(p, packZipped(v[0], v[1]));
+  vst1q_s16(p + 8, packZipped(v[2], v[3]));
+}
+inline void storeSums(int32_t* p, Ints a, Ints b, Ints c, Ints d) {
+  vst1q_s32(p, vpaddq_s32(vpaddq_s32(a, b), vpaddq_s32(c, d)));
+}
+
+inline Floats loadFloats(const float* p) { return vld1q_f32(p); }
+inline void storeFloats(float* p, Floats v) { vst1q_f32(p, v); }
+inline Floats bytesToFloats(const uint8_t* p) {
+  uint32_t four;
+  memcpy(&four, p, sizeof four);
+  return vcvtq_f32_u32(vmovl_u16(vget_low_u16(vmovl_u8(vcreate_u8(four)))));
+}
+inline Floats multiplyFloats(Floats a, Floats b) { return vmulq_f32(a, b); }
+inline Floats addFloats(Floats a, Floats b) { return vaddq_f32(a, b); }
+inline void storeFloatsAsHalves(uint16_t* p, Floats v) { vst1_u16(p, vreinterpret_u16_f16(vcvt_f16_f32(v))); }
+
+}  // namespace
+}  // namespace headrace

@@ -1,0 +1,17 @@
+// The addon's functions, bound one file a noun.
+#pragma once
+#include <node_api.h>
+
+namespace headrace {
+
+inline void bind(napi_env env, napi_value exports, const char* name, napi_callback function) {
+  napi_value value;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
+  napi_set_named_property(env, exports, name, value);
+}
+
+void bindMemoryMap(napi_env env, napi_value exports);
+void bindSlot(napi_env env, napi_value exports);
+void bindJobs(napi_env env, napi_value exports);
+
+}  // namespace headrace

@@ -1,0 +1,82 @@
+#include "image_decode.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+namespace headrace {
+namespace {
+
+// Output sides and picture sides beyond this are refused: libjpeg's own limit on a side.
+constexpr int kMaxSide = 65500;
+
+Fault check(const Box& box, const View& view, int width, int height) {
+  const PixelRect& clip = box.clip;
+  const bool clipInside = clip.x >= 0 && clip.y >= 0 && clip.width > 0 && clip.height > 0 && clip.x <= width - clip.width &&
+                          clip.y <= height - clip.height;
+  const bool boxSound = std::isfinite(box.x) && std::isfinite(box.y) && box.width > 0 && box.height > 0 &&
+                        box.width <= 2.0 * kMaxSide && box.height <= 2.0 * kMaxSide && std::fabs(box.x) <= 2.0 * kMaxSide &&
+                        std::fabs(box.y) <= 2.0 * kMaxSide;
+  if (clipInside && boxSound && box.outWidth(view) <= kMaxSide && box.outHeight(view) <= kMaxSide) return {};
+  return Fault::of(FaultCode::limit, "crop %d,%d %dx%d lies outside the picture of %dx%d", clip.x, clip.y, clip.width, clip.height,
+                   width, height);
+}
+
+// Rows into memory, for views that share one decode.
+class Keep final : public RowSink {
+ public:
+  Keep(const PixelRect& rect, uint8_t* memory) : rect_(rect), memory_(memory) {}
+  uint8_t* target(int y) override { return at(y); }
+  void row(int y, const uint8_t* rgb) override {
+    if (rgb != at(y)) std::memcpy(at(y), rgb, static_cast<size_t>(rect_.width) * 3);
+  }
+  uint8_t* at(int y) const { return memory_ + static_cast<size_t>(y - rect_.y) * static_cast<size_t>(rect_.width) * 3; }
+
+ private:
+  const PixelRect rect_;
+  uint8_t* const memory_;
+};
+
+PixelRect unionOf(const PixelRect& a, const PixelRect& b) {
+  const int x = std::min(a.x, b.x), y = std::min(a.y, b.y);
+  return {x, y, std::max(a.x + a.width, b.x + b.width) - x, std::max(a.y + a.height, b.y + b.height) - y};
+}
+
+Fault decodeShared(std::span<const View> views, std::span<const Box> boxes, std::span<uint8_t* const> out, Scratch& scratch) {
+  PixelRect all = Resampler::reach(views[0], boxes[0]);
+  for (size_t k = 1; k < views.size(); k++) all = unionOf(all, Resampler::reach(views[k], boxes[k]));
+  const size_t wanted = static_cast<size_t>(all.width) * static_cast<size_t>(all.height) * 3 + kRowPadding;
+  if (scratch.pixels.size() < wanted) scratch.pixels.resize(wanted);
+  Keep keep(all, scratch.pixels.data());
+  if (const Fault fault = scratch.reader.decode(all, keep)) return fault;
+  for (size_t k = 0; k < views.size(); k++) {
+    const PixelRect rect = scratch.resampler.begin(views[k], boxes[k], out[k]);
+    for (int y = rect.y; y < rect.y + rect.height; y++)
+      scratch.resampler.row(y, keep.at(y) + static_cast<size_t>(rect.x - all.x) * 3);
+  }
+  return {};
+}
+
+}  // namespace
+
+Fault decodeImage(const Picture& picture, const JpegOptions& options, std::span<const View> views, std::span<const Box> boxes,
+                  std::span<uint8_t* const> out, Scratch& scratch) {
+  const auto attempt = [&]() -> Fault {
+    JpegReader& reader = scratch.reader;
+    if (const Fault fault = reader.open(picture.bytes.data(), picture.bytes.size(), options)) return fault;
+    if (reader.width() != picture.width || reader.height() != picture.height)
+      return Fault::of(FaultCode::corrupt, "the header says %dx%d pixels, the metadata %dx%d", reader.width(), reader.height(),
+                       picture.width, picture.height);
+    for (size_t k = 0; k < views.size(); k++)
+      if (const Fault fault = check(boxes[k], views[k], picture.width, picture.height)) return fault;
+    if (views.size() > 1) return decodeShared(views, boxes, out, scratch);
+    const PixelRect rect = scratch.resampler.begin(views[0], boxes[0], out[0]);
+    return reader.decode(rect, scratch.resampler);
+  };
+  const Fault fault = attempt();
+  if (fault)
+    for (size_t k = 0; k < views.size(); k++) std::memset(out[k], 0, boxes[k].outBytes(views[k]));
+  return fault;
+}
+
+}  // namespace headrace

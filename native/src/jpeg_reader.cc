@@ -1,0 +1,196 @@
+#include "jpeg_reader.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include <jerror.h>
+
+#include "../kernels/kernels.h"
+
+namespace headrace {
+namespace {
+
+// Fancy upsampling reads one chroma sample to each side, which is at most two pixels away.
+constexpr int kMargin = 2;
+// libjpeg gives at most this many rows a call (the largest vertical sampling factor).
+constexpr int kRowsPerCall = 4;
+// A progressive file can have any number of scans over few bytes; libjpeg-turbo's own tools stop at this many.
+constexpr int kMaxScans = 500;
+// jerror.h's message numbers for what libjpeg does not do, in place of what is damaged.
+constexpr int kUnsupported[] = {JERR_BAD_PRECISION, JERR_CONVERSION_NOTIMPL, JERR_SOF_UNSUPPORTED, JERR_CCIR601_NOTIMPL,
+                                JERR_FRACT_SAMPLE_NOTIMPL, JERR_COMPONENT_COUNT, JERR_NOTIMPL, JERR_NOT_COMPILED,
+                                JERR_ARITH_NOTIMPL};
+
+}  // namespace
+
+JpegReader::JpegReader() {
+  info_.err = jpeg_std_error(&error_.base);
+  error_.base.error_exit = onError;
+  error_.base.emit_message = onMessage;
+  jpeg_create_decompress(&info_);
+  progress_.progress_monitor = onProgress;
+  info_.progress = &progress_;
+  info_.client_data = this;
+}
+
+JpegReader::~JpegReader() { jpeg_destroy_decompress(&info_); }
+
+void JpegReader::onError(j_common_ptr info) {
+  auto* error = reinterpret_cast<ErrorManager*>(info->err);
+  info->err->format_message(info, error->message);
+  error->unsupported =
+      std::find(std::begin(kUnsupported), std::end(kUnsupported), info->err->msg_code) != std::end(kUnsupported);
+  std::longjmp(error->jump, 1);
+}
+
+// Level -1 is a warning: the data is damaged and libjpeg goes on with a guess.
+void JpegReader::onMessage(j_common_ptr info, int level) {
+  if (level != -1) return;
+  auto* error = reinterpret_cast<ErrorManager*>(info->err);
+  info->err->num_warnings++;
+  if (error->tolerant) return;
+  info->err->format_message(info, error->message);
+  std::longjmp(error->jump, 1);
+}
+
+void JpegReader::onProgress(j_common_ptr info) {
+  if (!info->is_decompressor) return;
+  auto* decompress = reinterpret_cast<j_decompress_ptr>(info);
+  if (decompress->input_scan_number <= kMaxScans) return;
+  auto* error = reinterpret_cast<ErrorManager*>(info->err);
+  std::snprintf(error->message, sizeof error->message, "more than %d scans", kMaxScans);
+  error->unsupported = false;
+  std::longjmp(error->jump, 1);
+}
+
+Fault JpegReader::fault() const {
+  return Fault::of(error_.unsupported ? FaultCode::unsupported : FaultCode::corrupt, "%s", error_.message);
+}
+
+Fault JpegReader::open(const uint8_t* data, size_t size, const JpegOptions& options) {
+  options_ = options;
+  error_.tolerant = options.tolerant;
+  error_.unsupported = false;
+  info_.err->num_warnings = 0;
+  jpeg_abort_decompress(&info_);
+  if (size < 2 || data[0] != 0xff || data[1] != 0xd8)
+    return Fault::of(FaultCode::unsupported, "not a JPEG: %zu bytes that start with 0x%02x 0x%02x", size, size > 0 ? data[0] : 0,
+                     size > 1 ? data[1] : 0);
+  if (setjmp(error_.jump) != 0) {
+    jpeg_abort_decompress(&info_);
+    return fault();
+  }
+  jpeg_mem_src(&info_, data, static_cast<unsigned long>(size));
+  if (jpeg_read_header(&info_, TRUE) != JPEG_HEADER_OK) return Fault::of(FaultCode::corrupt, "no picture in the file");
+  const double pixels = static_cast<double>(info_.image_width) * info_.image_height;
+  if (pixels > options.maxPixels)
+    return Fault::of(FaultCode::limit, "the header says %ux%u pixels, more than maxPixels (%.0f)", info_.image_width,
+                     info_.image_height, options.maxPixels);
+  return {};
+}
+
+// Gray, YCbCr and RGB come out of libjpeg as RGB; CMYK and YCCK as CMYK, converted below.
+bool JpegReader::chooseColour() {
+  switch (info_.jpeg_color_space) {
+    case JCS_GRAYSCALE:
+    case JCS_YCbCr:
+    case JCS_RGB: info_.out_color_space = JCS_RGB; return true;
+    case JCS_CMYK:
+    case JCS_YCCK: info_.out_color_space = JCS_CMYK; return true;
+    default: return false;
+  }
+}
+
+void JpegReader::useRows(size_t rowBytes) {
+  const size_t wanted = kRowsPerCall * rowBytes;
+  if (rows_.size() < wanted) rows_.resize(wanted);
+}
+
+// As Pillow does: the file's values taken as inverted (Adobe's habit), then nk - c * nk / 255 rounded.
+void JpegReader::toRgb(const uint8_t* cmyk, size_t pixels, uint8_t* rgb) const {
+  for (size_t i = 0; i < pixels; i++, cmyk += 4, rgb += 3) {
+    const int light = cmyk[3];
+    for (int c = 0; c < 3; c++) {
+      const int product = (255 - cmyk[c]) * light + 128;
+      rgb[c] = static_cast<uint8_t>(light - ((product + (product >> 8)) >> 8));
+    }
+  }
+}
+
+Fault JpegReader::decode(const PixelRect& rect, RowSink& sink) {
+  // setjmp's rule: what changes after it and is read after a jump must be volatile; nothing here is.
+  if (setjmp(error_.jump) != 0) {
+    jpeg_abort_decompress(&info_);
+    return fault();
+  }
+  if (!chooseColour()) {
+    jpeg_abort_decompress(&info_);
+    return Fault::of(FaultCode::unsupported, "colour space %d with %d components", static_cast<int>(info_.jpeg_color_space),
+                     info_.num_components);
+  }
+  info_.dct_method = options_.fastDct ? JDCT_IFAST : JDCT_ISLOW;
+  info_.do_fancy_upsampling = options_.fancyUpsampling ? TRUE : FALSE;
+  jpeg_start_decompress(&info_);
+
+  JDIMENSION left = 0, decoded = info_.output_width;
+  if (rect.x > kMargin || rect.x + rect.width + kMargin < width()) {
+    left = static_cast<JDIMENSION>(std::max(0, rect.x - kMargin));
+    decoded = static_cast<JDIMENSION>(std::min(width(), rect.x + rect.width + kMargin)) - left;
+    jpeg_crop_scanline(&info_, &left, &decoded);
+  }
+  const bool whole = rect.x == 0 && rect.width == width() && info_.out_color_components == 3;
+  const bool cmyk = info_.out_color_components == 4;
+  const size_t pixelBytes = static_cast<size_t>(info_.out_color_components);
+  const size_t rowBytes = decoded * pixelBytes + (cmyk ? 3 * static_cast<size_t>(rect.width) : 0) + kRowPadding;
+  useRows(rowBytes);
+
+  const int top = std::max(0, rect.y);
+  if (top > 0) jpeg_skip_scanlines(&info_, static_cast<JDIMENSION>(top));
+  const int end = rect.y + rect.height;
+  const int perCall = std::min<int>(kRowsPerCall, std::max(1, info_.rec_outbuf_height));
+  for (int y = top; y < end;) {
+    JSAMPROW lines[kRowsPerCall];
+    const int wanted = std::min(perCall, end - y);
+    for (int i = 0; i < wanted; i++) {
+      uint8_t* target = whole ? sink.target(y + i) : nullptr;
+      lines[i] = target != nullptr ? target : rows_.data() + static_cast<size_t>(i) * rowBytes;
+    }
+    const int got = static_cast<int>(jpeg_read_scanlines(&info_, lines, static_cast<JDIMENSION>(wanted)));
+    for (int i = 0; i < got; i++) {
+      const uint8_t* pixels = lines[i] + (static_cast<size_t>(rect.x) - left) * pixelBytes;
+      if (cmyk) {
+        uint8_t* rgb = lines[i] + decoded * pixelBytes;
+        toRgb(pixels, static_cast<size_t>(rect.width), rgb);
+        pixels = rgb;
+      }
+      sink.row(y + i, pixels);
+    }
+    y += got;
+  }
+  // The last row was asked for: reading on to the end marker finds a file that was cut there.
+  if (end == height())
+    jpeg_finish_decompress(&info_);
+  else
+    jpeg_abort_decompress(&info_);
+  return {};
+}
+
+#define HEADRACE_TEXT_OF(x) #x
+#define HEADRACE_TEXT(x) HEADRACE_TEXT_OF(x)
+
+const char* JpegReader::version() {
+  static char version[64] = "";
+  if (version[0] == '\0') {
+    // The library prints "1.5.0" as its version where it is libjpeg-turbo's; the text table names itself.
+    jpeg_error_mgr manager;
+    jpeg_std_error(&manager);
+    const char* text = manager.jpeg_message_table[JMSG_VERSION];
+    std::snprintf(version, sizeof version, "%s", text != nullptr ? text : "");
+#if defined(LIBJPEG_TURBO_VERSION)
+    std::snprintf(version, sizeof version, "%s", HEADRACE_TEXT(LIBJPEG_TURBO_VERSION));
+#endif
+  }
+  return version;
+}
+
+}  // namespace headrace

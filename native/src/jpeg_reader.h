@@ -1,0 +1,82 @@
+// JPEG -> RGB rows of a rectangle, by libjpeg(-turbo), touching no more of the picture than the rectangle needs.
+// The pixels are those of a decode of the whole picture: fancy upsampling looks one chroma sample past the rectangle,
+// so a margin is decoded and dropped.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <csetjmp>
+#include <vector>
+
+#include <jpeglib.h>
+
+#include "fault.h"
+
+namespace headrace {
+
+struct JpegOptions {
+  bool fastDct = false;          // JDCT_IFAST in place of JDCT_ISLOW
+  bool fancyUpsampling = true;
+  bool tolerant = false;         // keep what libjpeg makes of damaged data
+  double maxPixels = 0;
+};
+
+struct PixelRect {
+  int x = 0, y = 0, width = 0, height = 0;
+};
+
+// Takes RGB rows top to bottom.
+class RowSink {
+ public:
+  virtual ~RowSink() = default;
+  // Where the row's pixels should go, or null to have them in the reader's own memory. Only asked for rows as wide as
+  // the picture: narrower ones come with a margin.
+  virtual uint8_t* target(int y) = 0;
+  // rgb: 3 * width bytes with kRowPadding readable bytes behind them, unless `target` named the place.
+  virtual void row(int y, const uint8_t* rgb) = 0;
+};
+
+class JpegReader {
+ public:
+  JpegReader();
+  ~JpegReader();
+  JpegReader(const JpegReader&) = delete;
+  JpegReader& operator=(const JpegReader&) = delete;
+
+  // Reads the header; width() and height() are then known. `data` must stay until decode returns.
+  Fault open(const uint8_t* data, size_t size, const JpegOptions& options);
+  int width() const { return static_cast<int>(info_.image_width); }
+  int height() const { return static_cast<int>(info_.image_height); }
+
+  // Decodes rect (inside the picture) into the sink. On a fault some rows may have been given.
+  Fault decode(const PixelRect& rect, RowSink& sink);
+
+  size_t bytes() const { return rows_.capacity(); }
+  // The libjpeg-turbo that is linked, such as "2.1.5".
+  static const char* version();
+
+ private:
+  struct ErrorManager {
+    jpeg_error_mgr base;
+    jmp_buf jump;
+    char message[JMSG_LENGTH_MAX];
+    bool warned;
+    bool tolerant;
+    bool unsupported;
+  };
+  static void onError(j_common_ptr info);
+  static void onMessage(j_common_ptr info, int level);
+  static void onProgress(j_common_ptr info);
+  Fault fault() const;
+  bool chooseColour();
+  void useRows(size_t rowBytes);
+  void toRgb(const uint8_t* cmyk, size_t pixels, uint8_t* rgb) const;
+
+  jpeg_decompress_struct info_{};
+  ErrorManager error_{};
+  jpeg_progress_mgr progress_{};
+  JpegOptions options_;
+  std::vector<uint8_t> rows_;
+};
+
+}  // namespace headrace

@@ -1,0 +1,33 @@
+// What one pool thread uses again for every picture.
+#pragma once
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "jpeg_reader.h"
+#include "resampler.h"
+
+namespace headrace {
+
+// The kernels in use, chosen once.
+const Kernels& kernels();
+
+struct Scratch {
+  JpegReader reader;
+  Resampler resampler{kernels()};
+  std::vector<uint8_t> pixels;  // a decoded rectangle that several views share
+
+  size_t bytes() const { return reader.bytes() + resampler.bytes() + pixels.capacity(); }
+  // Change in bytes() since the last call.
+  ptrdiff_t grown() {
+    const size_t now = bytes();
+    const auto change = static_cast<ptrdiff_t>(now) - static_cast<ptrdiff_t>(counted_);
+    counted_ = now;
+    return change;
+  }
+
+ private:
+  size_t counted_ = 0;
+};
+
+}  // namespace headrace

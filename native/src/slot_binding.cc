@@ -1,0 +1,101 @@
+// createSlot, growSlot, slotBytes, destroySlot, leaseSlot, detach
+#include "slot_binding.h"
+
+#include "bindings.h"
+#include "napi_values.h"
+
+namespace headrace {
+namespace {
+
+constexpr napi_type_tag kSlotTag = {0x6865616472616365, 0x736c6f74736c6f74};
+
+napi_value createSlot(napi_env env, napi_callback_info info) {
+  size_t count = 1, bytes = 0;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+  if (!getSize(env, argument, "bytes", bytes)) return nullptr;
+  std::string error;
+  auto memory = SlotMemory::create(bytes > 0 ? bytes : 1, error);
+  if (!memory) return throwError(env, "ENOMEM", "no memory for a slot of " + std::to_string(bytes) + " bytes: " + error);
+  return wrapShared(env, std::make_shared<Slot>(std::move(memory)), kSlotTag);
+}
+
+napi_value growSlot(napi_env env, napi_callback_info info) {
+  size_t count = 2, bytes = 0;
+  napi_value arguments[2];
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  const auto slot = slotOf(env, arguments[0]);
+  if (!slot || !getSize(env, arguments[1], "bytes", bytes)) return nullptr;
+  std::string error;
+  if (!slot->grow(bytes, error))
+    return throwError(env, "ENOMEM", "no memory for a slot of " + std::to_string(bytes) + " bytes: " + error);
+  return undefinedValue(env);
+}
+
+napi_value slotBytes(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+  const auto slot = slotOf(env, argument);
+  return slot ? numberValue(env, static_cast<double>(slot->size())) : nullptr;
+}
+
+napi_value destroySlot(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+  const auto slot = slotOf(env, argument);
+  if (!slot) return nullptr;
+  slot->release();
+  return undefinedValue(env);
+}
+
+napi_value leaseSlot(napi_env env, napi_callback_info info) {
+  size_t count = 2, bytes = 0;
+  napi_value arguments[2];
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  const auto slot = slotOf(env, arguments[0]);
+  if (!slot || !getSize(env, arguments[1], "bytes", bytes)) return nullptr;
+  if (bytes > slot->size()) return throwType(env, "bytes", ("at most the slot's " + std::to_string(slot->size())).c_str()), nullptr;
+  // The lease holds the mapping: the buffer stays valid whatever becomes of the slot.
+  auto* held = new std::shared_ptr<SlotMemory>(slot->memory());
+  napi_value buffer;
+  const napi_status status = napi_create_external_arraybuffer(
+      env, (*held)->data(), bytes, [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<SlotMemory>*>(hint); }, held,
+      &buffer);
+  if (status != napi_ok) {
+    delete held;
+    return throwError(env, "ENOTSUP", "this Node.js refuses ArrayBuffers over external memory");
+  }
+  return buffer;
+}
+
+napi_value detach(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+  bool is = false;
+  if (napi_is_arraybuffer(env, argument, &is) != napi_ok || !is) return throwType(env, "buffer", "an ArrayBuffer"), nullptr;
+  napi_detach_arraybuffer(env, argument);
+  return undefinedValue(env);
+}
+
+}  // namespace
+
+std::shared_ptr<Slot> slotOf(napi_env env, napi_value handle) {
+  auto* held = unwrapShared<Slot>(env, handle, kSlotTag);
+  if (held != nullptr && (*held)->memory()) return *held;
+  throwType(env, "slot", "a slot that is not destroyed");
+  return nullptr;
+}
+
+void bindSlot(napi_env env, napi_value exports) {
+  bind(env, exports, "createSlot", createSlot);
+  bind(env, exports, "growSlot", growSlot);
+  bind(env, exports, "slotBytes", slotBytes);
+  bind(env, exports, "destroySlot", destroySlot);
+  bind(env, exports, "leaseSlot", leaseSlot);
+  bind(env, exports, "detach", detach);
+}
+
+}  // namespace headrace

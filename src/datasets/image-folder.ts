@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto'
+import { knownOptions } from '../checks.ts'
+import { HeadraceError } from '../errors.ts'
+import { imageType } from '../formats/image-type.ts'
+import { openStore } from '../storage/open.ts'
+import type { Store } from '../storage/types.ts'
+import type { Dataset, Field, ReadOptions, Sample } from './types.ts'
+
+/** Samples of a folder with one sub-folder a class. */
+export type ImageFolderSchema = {
+  readonly image: Field<'image'>
+  readonly label: Field<'number'> & { readonly dtype: 'int64' }
+  readonly path: Field<'string'>
+}
+
+export const IMAGE_FOLDER_SCHEMA: ImageFolderSchema = {
+  image: { kind: 'image' },
+  label: { kind: 'number', dtype: 'int64' },
+  path: { kind: 'string' },
+}
+
+export interface ImageFolderOptions {
+  readonly signal?: AbortSignal
+}
+
+interface Listed {
+  readonly key: string
+  readonly size: number
+  readonly modified: number
+}
+
+/** Python's order of strings, and that of UTF-8 bytes: by code point. */
+function byCodePoint(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+function isHidden(key: string): boolean {
+  return key.startsWith('.') || key.includes('/.')
+}
+
+/**
+ * A folder of pictures as a dataset: the first-level folder is the class, files may lie deeper in it. Class ids are
+ * the class names' places in code point order; samples are ordered by class, then by path. Anything with a path part
+ * that starts with '.' is left out. Names say nothing about what a file is: `read` looks at its bytes.
+ */
+export class ImageFolder implements Dataset<ImageFolderSchema> {
+  readonly schema = IMAGE_FOLDER_SCHEMA
+  readonly length: number
+  readonly url: string
+  /** Class names; a sample's label is its class's index here. */
+  readonly classes: readonly string[]
+  /** Files that belong to no class because they lie in the folder itself. */
+  readonly ignored: readonly string[]
+  /** sha256 over every file's path, size and time of change. */
+  readonly fingerprint: string
+  readonly #store: Store
+  readonly #files: readonly Listed[]
+  readonly #labels: Int32Array
+  readonly #labelValues: readonly bigint[]
+  readonly #largest: number
+
+  constructor(store: Store, classes: ReadonlyMap<string, readonly Listed[]>, ignored: readonly string[]) {
+    this.#store = store
+    this.url = store.url
+    this.classes = [...classes.keys()].sort(byCodePoint)
+    this.ignored = ignored
+    this.#labelValues = this.classes.map((_, label) => BigInt(label))
+    const byClass = this.classes.map((name) => classes.get(name) ?? [])
+    this.#files = byClass.flat()
+    this.length = this.#files.length
+    this.#labels = new Int32Array(this.length)
+    let next = 0
+    byClass.forEach((files, label) => {
+      this.#labels.fill(label, next, next + files.length)
+      next += files.length
+    })
+    const hash = createHash('sha256')
+    let largest = 0
+    for (const { key, size, modified } of this.#files) {
+      hash.update(`${key}\0${size}\0${modified}\n`)
+      if (size > largest) largest = size
+    }
+    this.#largest = largest
+    this.fingerprint = hash.digest('hex')
+  }
+
+  describe(id: number): string {
+    return this.#files[id]?.key ?? `sample ${id}`
+  }
+
+  maxSize(field: string): number {
+    return field === 'image' ? this.#largest : 0
+  }
+
+  /**
+   * E_NOT_FOUND where the file has gone and E_STATE where it has changed since it was listed; E_CORRUPT for a file of
+   * no bytes and E_UNSUPPORTED for one that is not a picture. All name the path.
+   */
+  async read(id: number, options: ReadOptions = {}): Promise<Sample> {
+    const file = this.#files[id]
+    const label = this.#labelValues[this.#labels[id] ?? -1]
+    if (file === undefined || label === undefined)
+      throw new HeadraceError('E_USAGE', `sample id must be an integer from 0 to ${this.length - 1}, but got ${id}`)
+    const { fields } = options
+    if (fields && !fields.includes('image')) return pick({ label, path: file.key }, fields)
+
+    const body = await this.#store.get(file.key, options.signal ? { signal: options.signal } : undefined)
+    const where = { url: this.url, key: file.key, sample: id }
+    if (!body) throw new HeadraceError('E_NOT_FOUND', `${file.key} is no longer there`, where)
+    if (body.info.size !== file.size || body.info.modified !== file.modified)
+      throw new HeadraceError('E_STATE', `${file.key} has changed since it was listed`, where)
+    const image = body.data
+    if (image.length === 0) throw new HeadraceError('E_CORRUPT', `${file.key} is an empty file`, where)
+    if (imageType(image) === undefined)
+      throw new HeadraceError('E_UNSUPPORTED', `${file.key} is not a picture (${beginning(image)})`, where)
+    const sample = { image, label, path: file.key }
+    return fields ? pick(sample, fields) : sample
+  }
+
+  close(): Promise<void> {
+    return this.#store.close()
+  }
+}
+
+function beginning(bytes: Uint8Array): string {
+  return `it starts with ${Buffer.from(bytes.subarray(0, 8)).toString('hex')}`
+}
+
+function pick(sample: Sample, fields: readonly string[]): Sample {
+  return Object.fromEntries(Object.entries(sample).filter(([name]) => fields.includes(name)))
+}
+
+/**
+ * Opens a folder of pictures, local (a path or file: URL) or in any store. E_NOT_FOUND where it has no files in class
+ * folders. Listing reads no file.
+ */
+export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
+  knownOptions('imageFolder', options, ['signal'])
+  const store = await openStore(root)
+  try {
+    const classes = new Map<string, Listed[]>()
+    const ignored: string[] = []
+    for await (const entry of store.list('', options.signal ? { signal: options.signal } : undefined)) {
+      if (entry.kind !== 'object' || isHidden(entry.key)) continue
+      const { key, size, modified } = entry
+      const slash = key.indexOf('/')
+      if (slash < 0) {
+        ignored.push(key)
+        continue
+      }
+      const name = key.slice(0, slash)
+      const files = classes.get(name)
+      if (files) files.push({ key, size, modified })
+      else classes.set(name, [{ key, size, modified }])
+    }
+    if (classes.size === 0) {
+      const beside = ignored.length > 0 ? `; ${ignored.length} files lie in the folder itself` : ''
+      throw new HeadraceError('E_NOT_FOUND', `${root} has no files in class folders${beside}`, {
+        url: store.url,
+        hint: 'the layout is ROOT/CLASS/PICTURE; put all pictures into one sub-folder if they have no classes',
+      })
+    }
+    return new ImageFolder(store, classes, ignored)
+  } catch (error) {
+    await store.close()
+    throw error
+  }
+}

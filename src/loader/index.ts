@@ -1,0 +1,19 @@
+export type { FaultRecord, LoaderReport } from './faults.ts'
+export { Loader, type RecordedPlan } from './loader.ts'
+export { LOADER_OPTIONS, type LoaderOptions, type LoaderSettings, type OnError, type Tail } from './options.ts'
+export { locate, type StoredSource } from './source.ts'
+export type { LoaderState } from './state.ts'
+export type {
+  Batch,
+  BatchControl,
+  BatchMeta,
+  DecodePlan,
+  Decoder,
+  DecoderFactory,
+  FieldBatch,
+  RaggedImages,
+  Rows,
+  SampleFault,
+  SlotSpan,
+  StoredBytes,
+} from './types.ts'

@@ -1,0 +1,30 @@
+import type { Sampler } from '../sampling/types.ts'
+import type { shardPlan } from '../sampling/shards.ts'
+
+/** What one step of one rank is made of: plain data, the same whenever it is asked for. */
+export interface StepPlan {
+  readonly epoch: number
+  readonly step: number
+  readonly ids: Float64Array
+  readonly repeats: Uint32Array
+  readonly padding: number
+}
+
+type ShardPlan = ReturnType<typeof shardPlan>
+
+/** Positions of a rank's step -> sample ids. Positions past the end begin the sequence again, each time as a repeat. */
+export function planStep(sampler: Sampler, shards: ShardPlan, epoch: number, step: number): StepPlan {
+  const { start, size, padding } = shards.slice(step)
+  const ids = new Float64Array(size)
+  const repeats = new Uint32Array(size)
+  const { length } = sampler
+  for (let done = 0; done < size; ) {
+    const position = start + done
+    const within = position % length
+    const count = Math.min(size - done, length - within)
+    sampler.fill(epoch, within, ids.subarray(done, done + count))
+    repeats.fill(Math.floor(position / length), done, done + count)
+    done += count
+  }
+  return { epoch, step, ids, repeats, padding }
+}

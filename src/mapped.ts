@@ -1,0 +1,5 @@
+/** A file mapped by the addon: an opaque handle for native calls. */
+export interface MappedBytes {
+  readonly handle: object
+  readonly bytes: number
+}

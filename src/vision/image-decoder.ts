@@ -1,0 +1,217 @@
+import type { Dataset } from '../datasets/types.ts'
+import { type DType, itemSize, type Tensor, viewOf } from '../dtype.ts'
+import { HeadraceError, isHeadraceError } from '../errors.ts'
+import { parseJpeg } from '../formats/jpeg.ts'
+import { imageType } from '../formats/image-type.ts'
+import { type DecodePlan, type Decoder, type FieldBatch, locate, type RaggedImages, type Rows, type SampleFault, type SlotSpan, type StoredSource } from '../loader/index.ts'
+import { BOX_COLUMNS, native, type ViewSpec } from '../native.ts'
+import { Draws, viewKey } from '../sampling/random.ts'
+import type { CropBox, Uniform } from './crops/types.ts'
+import type { Pipeline } from './operations/index.ts'
+
+/** Draw 0.. of a sample and view belong to its crop; the coin of the flip has a place that no crop reaches. */
+const FLIP_DRAW = 64
+/** Views start at multiples of this. */
+const VIEW_ALIGN = 64
+
+interface View {
+  readonly name: string
+  readonly key: number
+  readonly pipeline: Pipeline
+}
+
+/** One picture of a recorded plan: what of it becomes each view. */
+interface RecordedBox extends CropBox {
+  readonly flip: boolean
+}
+
+export type RecordedImages = Readonly<Record<string, readonly RecordedBox[]>>
+
+interface ImagePlan extends DecodePlan {
+  readonly source: StoredSource
+  /** samples x views rows of BOX_COLUMNS. */
+  readonly boxes: Float64Array
+  /** Per view: byte offset of each sample from the field's start. */
+  readonly offsets: readonly Float64Array[]
+}
+
+export interface ImageDecoderOptions {
+  readonly seed: number
+  readonly threads: number
+  readonly group: number
+  /** True where the field is delivered as named views. */
+  readonly named: boolean
+}
+
+/**
+ * Decodes an image field: draws each sample's crops, gives the batch to the native side in one call, and delivers what
+ * lies in the slot. Crops follow from (seed, epoch, sample id, view, repeat) and the picture's size alone.
+ */
+export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
+  readonly readsSamples: boolean
+  readonly #dataset: Dataset
+  readonly #field: string
+  readonly #views: readonly View[]
+  readonly #options: ImageDecoderOptions
+
+  constructor(dataset: Dataset, field: string, pipelines: Readonly<Record<string, Pipeline>>, options: ImageDecoderOptions) {
+    this.#dataset = dataset
+    this.#field = field
+    this.#options = options
+    this.#views = Object.entries(pipelines).map(([name, pipeline]) => ({ name, pipeline, key: viewKey(options.named ? `${field}/${name}` : field) }))
+    this.readsSamples = dataset.locate === undefined
+  }
+
+  plan(rows: Rows, recorded?: RecordedImages): ImagePlan {
+    const source = locate(this.#dataset, this.#field, rows)
+    const faults = this.readsSamples ? this.#probe(source, rows) : []
+    const boxes = new Float64Array(rows.ids.length * this.#views.length * BOX_COLUMNS)
+    if (recorded === undefined) this.#draw(rows, source, boxes)
+    else this.#restore(recorded, boxes)
+    let bytes = 0
+    const offsets = this.#views.map((_, k) => {
+      const places = new Float64Array(rows.ids.length)
+      for (let row = 0; row < rows.ids.length; row++) {
+        places[row] = bytes
+        bytes += this.#outBytes(k, boxes, row)
+      }
+      bytes = Math.ceil(bytes / VIEW_ALIGN) * VIEW_ALIGN
+      return places
+    })
+    // Ragged views carry three uint32 columns behind all pixels.
+    return { source, boxes, offsets, faults, bytes: bytes + 12 * rows.ids.length * this.#views.length }
+  }
+
+  decode({ source, boxes, offsets }: ImagePlan, { slot, offset }: SlotSpan): Promise<readonly SampleFault[]> {
+    const { dct, fancyUpsampling, tolerant, maxPixels } = (this.#views[0] as View).pipeline.decode
+    const { threads, group } = this.#options
+    return native.decodeImages({
+      source: source.bytes,
+      sourceOffsets: source.offsets,
+      sourceSizes: source.sizes,
+      heights: source.heights,
+      widths: source.widths,
+      views: this.#views.map((view, k) => viewSpec(view.pipeline, (offsets[k] as Float64Array).map((place) => place + offset))),
+      boxes,
+      slot,
+      threads,
+      group,
+      dct,
+      fancyUpsampling,
+      tolerant,
+      maxPixels,
+    })
+  }
+
+  deliver(plan: ImagePlan, buffer: ArrayBuffer, offset: number): FieldBatch {
+    const values = this.#views.map((view, k) => [view.name, this.#value(plan, k, buffer, offset)] as const)
+    return this.#options.named ? Object.fromEntries(values) : (values[0]?.[1] as FieldBatch)
+  }
+
+  record({ boxes }: ImagePlan): RecordedImages {
+    const count = boxes.length / (BOX_COLUMNS * this.#views.length)
+    return Object.fromEntries(
+      this.#views.map(({ name }, k) => [name, Array.from({ length: count }, (_, row) => boxAt(boxes, row * this.#views.length + k))]),
+    )
+  }
+
+  /** Sizes from the headers, where the dataset does not know them. */
+  #probe(source: StoredSource, rows: Rows): SampleFault[] {
+    const faults: SampleFault[] = []
+    const memory = source.bytes as Uint8Array
+    for (let row = 0; row < rows.ids.length; row++) {
+      const start = source.offsets[row] as number
+      const bytes = memory.subarray(start, start + (source.sizes[row] as number))
+      try {
+        const type = imageType(bytes)
+        if (type !== 'jpeg')
+          throw new HeadraceError('E_UNSUPPORTED', `${type ?? 'no image'}: only JPEG is decoded as it is; build a cache of the dataset first`)
+        const { width, height } = parseJpeg(bytes)
+        source.widths[row] = width
+        source.heights[row] = height
+      } catch (error) {
+        if (!isHeadraceError(error)) throw error
+        faults.push({ row, code: error.code, reason: error.message })
+      }
+    }
+    return faults
+  }
+
+  #draw(rows: Rows, source: StoredSource, boxes: Float64Array): void {
+    const views = this.#views.length
+    this.#views.forEach(({ pipeline, key }, k) => {
+      const draws = new Draws(this.#options.seed, rows.epoch, key)
+      const uniform: Uniform = (i) => draws.at(i)
+      for (let row = 0; row < rows.ids.length; row++) {
+        const width = source.widths[row] as number
+        const height = source.heights[row] as number
+        draws.begin(rows.ids[row] as number, rows.repeats[row] as number)
+        const whole = { x: 0, y: 0, width, height }
+        const { clip, box } = pipeline.crop?.law(uniform, width, height) ?? { clip: whole, box: whole }
+        writeBox(boxes, row * views + k, clip, box, pipeline.flip > 0 && draws.at(FLIP_DRAW) < pipeline.flip)
+      }
+    })
+  }
+
+  #restore(recorded: RecordedImages, boxes: Float64Array): void {
+    const views = this.#views.length
+    this.#views.forEach(({ name }, k) => {
+      const own = recorded[name]
+      if (own === undefined || own.length * views * BOX_COLUMNS !== boxes.length)
+        throw new HeadraceError('E_STATE', `the plan does not hold ${boxes.length / (views * BOX_COLUMNS)} crops of ${this.#field}/${name}`)
+      own.forEach(({ clip, box, flip }, row) => {
+        writeBox(boxes, row * views + k, clip, box, flip)
+      })
+    })
+  }
+
+  #outBytes(k: number, boxes: Float64Array, row: number): number {
+    const { crop, dtype } = (this.#views[k] as View).pipeline
+    const at = (row * this.#views.length + k) * BOX_COLUMNS
+    const pixels = crop === undefined ? (boxes[at + 2] as number) * (boxes[at + 3] as number) : crop.width * crop.height
+    return pixels * 3 * itemSize(dtype)
+  }
+
+  #value(plan: ImagePlan, k: number, buffer: ArrayBuffer, offset: number): Tensor | RaggedImages {
+    const { pipeline } = this.#views[k] as View
+    const { crop, dtype, layout } = pipeline
+    const places = plan.offsets[k] as Float64Array
+    const count = places.length
+    const start = offset + (places[0] ?? 0)
+    if (crop !== undefined) {
+      const shape = layout === 'NHWC' ? [count, crop.height, crop.width, 3] : [count, 3, crop.height, crop.width]
+      return { data: viewOf<DType>(dtype, buffer, start, count * crop.height * crop.width * 3), shape, dtype }
+    }
+    const columns = offset + plan.bytes - 12 * count * (this.#views.length - k)
+    const offsets = new Uint32Array(buffer, columns, count)
+    const heights = new Uint32Array(buffer, columns + 4 * count, count)
+    const widths = new Uint32Array(buffer, columns + 8 * count, count)
+    for (let row = 0; row < count; row++) offsets[row] = ((places[row] as number) - (places[0] as number)) / itemSize(dtype)
+    heights.set(plan.source.heights)
+    widths.set(plan.source.widths)
+    const elements = heights.reduce((sum, height, row) => sum + height * (widths[row] as number) * 3, 0)
+    return { data: viewOf<DType>(dtype, buffer, start, elements), dtype, layout, offsets, heights, widths }
+  }
+}
+
+function viewSpec({ crop, layout, dtype, scale, bias }: Pipeline, offsets: Float64Array): ViewSpec {
+  return { width: crop?.width ?? 0, height: crop?.height ?? 0, layout, dtype, scale, bias, offsets }
+}
+
+function writeBox(boxes: Float64Array, index: number, clip: CropBox['clip'], box: CropBox['box'], flip: boolean): void {
+  const at = index * BOX_COLUMNS
+  boxes[at] = clip.x
+  boxes[at + 1] = clip.y
+  boxes[at + 2] = clip.width
+  boxes[at + 3] = clip.height
+  boxes[at + 4] = box.x
+  boxes[at + 5] = box.y
+  boxes[at + 6] = box.width
+  boxes[at + 7] = box.height
+  boxes[at + 8] = flip ? 1 : 0
+}
+
+function boxAt(boxes: Float64Array, index: number): RecordedBox {
+  const [cx = 0, cy = 0, cw = 0, ch = 0, x = 0, y = 0, width = 0, height = 0, flip = 0] = boxes.subarray(index * BOX_COLUMNS)
+  return { clip: { x: cx, y: cy, width: cw, height: ch }, box: { x, y, width, height }, flip: flip === 1 }
+}

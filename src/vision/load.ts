@@ -1,0 +1,96 @@
+import { knownOptions, show } from '../checks.ts'
+import type { Dataset, Field, Schema } from '../datasets/types.ts'
+import type { DType, Tensor } from '../dtype.ts'
+import { HeadraceError } from '../errors.ts'
+import { type Batch, LOADER_OPTIONS, Loader, type LoaderOptions, type RaggedImages, type StoredBytes } from '../loader/index.ts'
+import { ImageDecoder } from './image-decoder.ts'
+import { type ImageDType, type ImageLayout, type ImageOperation, type Pipeline, settlePipeline } from './operations/index.ts'
+import type { CropOperation, NormalizeOperation } from './operations/types.ts'
+
+export interface LoadOptions extends LoaderOptions {
+  /** What is done to every image: [decode(), a crop, randomHorizontalFlip(), normalize()], each at most once, in this order. */
+  readonly image?: readonly ImageOperation[]
+  /** Named views of every image, each with operations of its own; decoded once. In place of `image`. */
+  readonly views?: Readonly<Record<string, readonly ImageOperation[]>>
+  /** Of images. NHWC. */
+  readonly layout?: ImageLayout
+  /** Of images: uint8, or float32 with normalize. Float pixels without normalize are 0..1. */
+  readonly dtype?: ImageDType
+}
+
+const IMAGE_OPTIONS = ['image', 'views', 'layout', 'dtype'] as const
+
+/** The element type that options ask for. */
+type DTypeOf<O extends LoadOptions, Ops> = O extends { readonly dtype: infer D extends ImageDType }
+  ? D
+  : Extract<Ops extends readonly (infer Op)[] ? Op : never, NormalizeOperation> extends never
+    ? 'uint8'
+    : 'float32'
+
+type PictureOf<O extends LoadOptions, Ops> = Extract<Ops extends readonly (infer Op)[] ? Op : never, CropOperation> extends never
+  ? RaggedImages<DTypeOf<O, Ops>>
+  : Tensor<DTypeOf<O, Ops>>
+
+type ImageOf<O extends LoadOptions> = O extends { readonly views: infer V extends Record<string, readonly ImageOperation[]> }
+  ? { readonly [K in keyof V]: PictureOf<O, V[K]> }
+  : O extends { readonly image: infer Ops extends readonly ImageOperation[] }
+    ? PictureOf<O, Ops>
+    : StoredBytes
+
+type FieldOf<F extends Field, O extends LoadOptions> = F['kind'] extends 'image'
+  ? ImageOf<O>
+  : F['kind'] extends 'bytes'
+    ? StoredBytes
+    : F['kind'] extends 'string'
+      ? string[]
+      : Tensor<F extends { readonly dtype: infer D extends DType } ? D : DType>
+
+/** The fields of a batch, from the dataset's schema and the options. */
+export type FieldsOf<S extends Schema, O extends LoadOptions> = {
+  readonly [K in keyof S as O extends { readonly fields: readonly (infer N)[] } ? (K extends N ? K : never) : K]: FieldOf<S[K], O>
+}
+
+function pipelinesOf(options: LoadOptions): Readonly<Record<string, Pipeline>> | undefined {
+  const { image, views, dtype, layout } = options
+  if (image !== undefined && views !== undefined) throw new HeadraceError('E_USAGE', 'image and views exclude each other: give one of them')
+  if (views !== undefined) {
+    const names = Object.keys(views)
+    if (names.length === 0) throw new HeadraceError('E_USAGE', 'views must name at least one view, but got {}')
+    const settled = Object.fromEntries(names.map((name) => [name, settlePipeline(`views.${name}`, views[name] ?? [], { dtype, layout })]))
+    const [first, ...others] = Object.values(settled).map((pipeline) => show(pipeline.decode))
+    if (others.some((other) => other !== first)) throw new HeadraceError('E_USAGE', 'views share one decode: give every view the same decode(...)')
+    return settled
+  }
+  if (image === undefined || image.length === 0) {
+    for (const name of ['dtype', 'layout'] as const)
+      if (options[name] !== undefined) throw new HeadraceError('E_USAGE', `${name} needs image operations: without them the stored bytes are delivered`)
+    return undefined
+  }
+  return { image: settlePipeline('image', image, { dtype, layout }) }
+}
+
+/** A dataset that knows that a field's images are not JPEG says so here. */
+interface Encoded {
+  encodingOf?(field: string): string
+}
+
+/**
+ * Batches of a dataset. Images become what `image` or `views` say; without either, the stored bytes are delivered.
+ * E_USAGE for options that do not exist or do not go together, E_STATE for a state of something else.
+ */
+export function load<S extends Schema, const O extends LoadOptions = Record<never, never>>(dataset: Dataset<S>, options?: O): Loader<Batch<FieldsOf<S, O>>>
+export function load(dataset: Dataset, options: LoadOptions = {}): Loader {
+  knownOptions('load', options, [...LOADER_OPTIONS, ...IMAGE_OPTIONS])
+  const pipelines = pipelinesOf(options)
+  const { image: _image, views, layout: _layout, dtype: _dtype, ...general } = options
+  return new Loader(dataset, general, ({ seed, threads, fields }, group) => {
+    if (pipelines !== undefined && !fields.some((name) => dataset.schema[name]?.kind === 'image'))
+      throw new HeadraceError('E_USAGE', `image operations need an image field, but the fields are ${fields.join(', ')}`)
+    return (field) => {
+      if (pipelines === undefined || dataset.schema[field]?.kind !== 'image') return undefined
+      const encoding = (dataset as Encoded).encodingOf?.(field) ?? 'jpeg'
+      if (encoding !== 'jpeg') throw new HeadraceError('E_UNSUPPORTED', `field ${field} is stored as ${encoding}, which cannot be decoded yet`, { field })
+      return new ImageDecoder(dataset, field, pipelines, { seed, threads, group, named: views !== undefined })
+    }
+  })
+}
