@@ -92,6 +92,11 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     return this.#ring?.bytes ?? 0
   }
 
+  /** Bytes of scratch memory that the process's decode threads hold now. */
+  get scratchBytes(): number {
+    return native.scratchBytes()
+  }
+
   /** Where the consumer stands: behind the last batch delivered. */
   state(): LoaderState {
     const { seed, tail } = this.#settings

@@ -1,0 +1,70 @@
+/** The main job on real photographs: photos -> image cache -> augmented batches. Run by `make demo`. */
+import { existsSync } from 'node:fs'
+import { rename, rm, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { benchVision, buildImageCache, openImageCache, previewSheet, randomHorizontalFlip, randomResizedCrop } from 'headrace'
+import { makePhotos } from './make-photos.ts'
+
+// Compiled into build/examples, so the repository is two folders up.
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..')
+const photographs = join(root, 'examples', 'data', 'photos')
+const work = join(root, 'build', 'demo')
+const photos = join(work, 'photos')
+const cachePath = join(work, 'photos.cache')
+const sheetPath = join(root, 'contact-sheet.png')
+
+const COUNT = 1008
+const BATCH = 64
+
+const thousands = (n: number): string => Math.round(n).toLocaleString('en-US')
+
+/** Redraws one line on a terminal; elsewhere only the last state is printed. */
+function progress(label: string, done: number, total: number, text = ''): void {
+  const filled = Math.round((24 * done) / total)
+  const line = `${label.padEnd(16)} ${'█'.repeat(filled)}${'░'.repeat(24 - filled)} ${String(Math.floor((100 * done) / total)).padStart(3)}% ${text}`
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}${done === total ? '\n' : ''}`)
+  else if (done === total) process.stderr.write(`${line}\n`)
+}
+
+// 1. About 1,000 pictures out of 24 photographs. Made under another name first, so that a broken run leaves no half set.
+if (!existsSync(photos)) {
+  const unfinished = `${photos}.unfinished`
+  await rm(unfinished, { recursive: true, force: true })
+  await makePhotos(photographs, unfinished, { count: COUNT, shortSide: 256, quality: 90, seed: 1 }, (done) => progress('making photos', done, COUNT))
+  await rename(unfinished, photos)
+}
+
+// 2. The cache: JPEG bytes as they are, with sizes, labels and checksums.
+const built = await buildImageCache(photos, cachePath, {
+  force: true,
+  onProgress: ({ images, total, seconds }) => progress('building cache', images, total ?? COUNT, `${thousands(images / seconds)} images/s`),
+})
+console.log(`cache: ${thousands(built.images)} images, ${(built.bytes / 1e6).toFixed(1)} MB, built in ${built.seconds.toFixed(2)} s`)
+
+// 3. Three epochs of random resized crops in shuffled order, the first one cold.
+const report = await benchVision(cachePath, {
+  pipeline: 'train',
+  batch: BATCH,
+  epochs: 3,
+  shuffle: true,
+  seed: 7,
+  cold: true,
+  onProgress: ({ epoch, images, total, seconds }) => progress(`epoch ${epoch}`, images, total, `${thousands(images / seconds)} images/s`),
+})
+
+// 4. What the model sees.
+const cache = await openImageCache(cachePath)
+await writeFile(sheetPath, await previewSheet(cache, { image: [randomResizedCrop(224), randomHorizontalFlip()], count: 32, seed: 7 }))
+await cache.close()
+
+const { cold, epochs, threads, batchShape, simd } = report
+console.log(`batches: [${batchShape.join(', ')}] uint8, ${threads} thread(s), ${simd}`)
+if (cold !== undefined)
+  console.log(
+    `cold:  ${thousands(cold.imagesPerSecond)} images/s (${(100 * cold.residentShare).toFixed(1)} % of the cache in memory before, ${
+      cold.deviceBytes === undefined ? 'device bytes not known' : `${(cold.deviceBytes / 1e6).toFixed(1)} MB read from the device`
+    })`,
+  )
+console.log(`warm:  ${thousands(report.imagesPerSecond)} images/s (epochs: ${epochs.slice(1).map((e) => thousands(e.imagesPerSecond)).join(', ')})`)
+console.log(`sheet: ${sheetPath}`)

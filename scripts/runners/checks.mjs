@@ -1,0 +1,5 @@
+import { fuzzers, nativeTests } from './native.mjs'
+import { staticChecks } from './static.mjs'
+import { vitest } from './vitest.mjs'
+
+export const checks = [...staticChecks, nativeTests, fuzzers, vitest]

@@ -1,0 +1,41 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { root, run } from './command.mjs'
+import { counted } from './report.mjs'
+
+/** @param {string} path */
+async function readJson(path) {
+  try {
+    return JSON.parse(await readFile(path, 'utf8'))
+  } catch {
+    return undefined
+  }
+}
+
+/** Vitest's JSON report. A file that could not even be loaded has no tests in it, and counts as one that failed. */
+function countsOf(results) {
+  if (results === undefined) return undefined
+  const unloaded = results.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0)
+  return {
+    passed: results.numPassedTests,
+    failed: results.numFailedTests + unloaded.length,
+    skipped: results.numPendingTests + results.numTodoTests,
+  }
+}
+
+export const vitest = {
+  name: 'vitest',
+  run: async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'headrace-vitest-'))
+    try {
+      const file = join(folder, 'results.json')
+      const outcome = await run(['vitest', 'run', '--coverage', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`])
+      const result = counted(outcome, countsOf(await readJson(file)))
+      const coverage = await readJson(join(root, 'coverage', 'coverage-summary.json'))
+      return coverage === undefined ? result : { ...result, note: `${coverage.total.lines.pct} % of lines covered` }
+    } finally {
+      await rm(folder, { recursive: true })
+    }
+  },
+}

@@ -1,0 +1,1 @@
+export { type BenchVisionOptions, type BenchVisionReport, benchVision, type EpochResult } from './bench.ts'

@@ -1,0 +1,65 @@
+import { Command, Option } from 'commander'
+import { load, openImageCache, PRESETS, type Preset, preset, type RecordedPlan } from '../vision/index.ts'
+import { print, printJson } from './run.ts'
+import { count, countFromZero } from './values.ts'
+
+interface Flags {
+  batch: number
+  seed: number
+  epoch: number
+  step: number
+  pipeline: Preset
+  size: number
+  sequential?: boolean
+  rank: number
+  worldSize: number
+  json?: boolean
+}
+
+export function planCommand(): Command {
+  return new Command('plan')
+    .description('show what one step will load: samples, crops, flips')
+    .argument('<cache>')
+    .option('--batch <n>', 'samples per rank', count, 32)
+    .option('--seed <n>', 'of order and crops', countFromZero, 0)
+    .option('--epoch <n>', 'which epoch', countFromZero, 0)
+    .option('--step <n>', 'which step of it', countFromZero, 0)
+    .addOption(new Option('--pipeline <name>', 'what is done to every image').choices([...PRESETS]).default('train'))
+    .option('--size <pixels>', 'side of the output', count, 224)
+    .option('--sequential', 'in the order of the cache, not shuffled')
+    .option('--rank <n>', 'this process', countFromZero, 0)
+    .option('--world-size <n>', 'of so many', count, 1)
+    .option('--json', 'print one JSON document, which loader.replay() takes')
+    .addHelpText('after', '\nExample:\n  headrace plan photos.cache --batch 4 --seed 7 --epoch 0 --step 0')
+    .action(async (path: string, { batch, seed, epoch, step, pipeline, size, sequential, rank, worldSize, json }: Flags) => {
+      const cache = await openImageCache(path)
+      const image = preset(pipeline, { size })
+      const loader = load(cache, { batchSize: batch, shuffle: sequential !== true, seed, rank, worldSize, ...(image.length === 0 ? {} : { image }) })
+      try {
+        const plan = await loader.planStep(epoch, step)
+        if (json === true) printJson(plan)
+        else show(plan, (id) => cache.describe(id))
+      } finally {
+        loader.close()
+        await cache.close()
+      }
+    })
+}
+
+interface Crop {
+  readonly box: { readonly x: number; readonly y: number; readonly width: number; readonly height: number }
+  readonly flip: boolean
+}
+
+function show(plan: RecordedPlan, describe: (id: number) => string): void {
+  print(`epoch ${plan.epoch}, step ${plan.step}: ${plan.ids.length} samples${plan.padding > 0 ? `, ${plan.padding} of them padding` : ''}`)
+  const views = Object.values(plan.fields).find((field): field is Record<string, readonly Crop[]> => typeof field === 'object' && field !== null)
+  for (const [row, id] of plan.ids.entries()) {
+    const crops = Object.entries(views ?? {}).map(([name, boxes]) => {
+      const { box, flip } = boxes[row] as Crop
+      const numbers = [box.x, box.y, box.width, box.height].map((n) => Number(n.toFixed(2)))
+      return `${name} x ${numbers[0]} y ${numbers[1]} ${numbers[2]}x${numbers[3]}${flip ? ' mirrored' : ''}`
+    })
+    print(`  ${String(id).padStart(7)}  ${describe(id)}  ${crops.join('; ')}`)
+  }
+}

@@ -1,0 +1,53 @@
+import { HeadraceError } from '../errors.ts'
+
+/** What every command shares: JSON or text on stdout, one-line errors on stderr, exit codes, Ctrl-C. */
+
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
+
+let verbose = false
+export function setVerbose(value: boolean): void {
+  verbose = value
+}
+
+/** One document, indented for people who look at it. */
+export function printJson(document: unknown): void {
+  process.stdout.write(`${JSON.stringify(document, (_, value) => (typeof value === 'bigint' ? Number(value) : value), 2)}\n`)
+}
+
+export function print(line = ''): void {
+  process.stdout.write(`${line}\n`)
+}
+
+/** Label and value, aligned. */
+export function printFacts(facts: readonly (readonly [label: string, value: string | number])[]): void {
+  const width = Math.max(...facts.map(([label]) => label.length))
+  for (const [label, value] of facts) print(`${label.padEnd(width)}  ${value}`)
+}
+
+const interrupt = new AbortController()
+
+/** Fires at Ctrl-C. The second Ctrl-C ends the process at once. */
+export const interrupted: AbortSignal = interrupt.signal
+
+export function watchInterrupts(): void {
+  const stop = () => {
+    if (interrupt.signal.aborted) process.exit(EXIT.interrupted)
+    interrupt.abort(new Error('interrupted'))
+  }
+  process.on('SIGINT', stop)
+  process.on('SIGTERM', stop)
+}
+
+/** The error as the user sees it, and the exit code that goes with it. */
+export function reportError(error: unknown): number {
+  if (interrupt.signal.aborted) {
+    process.stderr.write('headrace: interrupted\n')
+    return EXIT.interrupted
+  }
+  const message = error instanceof Error ? error.message : String(error)
+  const code = error instanceof HeadraceError ? ` [${error.code}]` : ''
+  process.stderr.write(`headrace: ${message}${code}\n`)
+  if (error instanceof HeadraceError && error.details.hint !== undefined) process.stderr.write(`hint: ${error.details.hint}\n`)
+  if (verbose && error instanceof Error) process.stderr.write(`${error.stack}\n${error.cause === undefined ? '' : `cause: ${String(error.cause)}\n`}`)
+  return error instanceof HeadraceError && error.code === 'E_USAGE' ? EXIT.usage : EXIT.failed
+}

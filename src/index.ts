@@ -1,0 +1,30 @@
+/**
+ * Headrace feeds training jobs from storage. This is the whole public surface of the package.
+ * @packageDocumentation
+ */
+export { type BenchVisionOptions, type BenchVisionReport, benchVision, type EpochResult } from './benchmark/vision/index.ts'
+export type { Dataset, Field, FieldKind, Locations, ReadOptions, Sample, Schema, Value } from './datasets/types.ts'
+export { fromSamples, imageFolder } from './datasets/index.ts'
+export { discoverRank } from './distributed/rank.ts'
+export type { DType, Tensor, TypedArray } from './dtype.ts'
+export { type ErrorCode, type ErrorDetails, HeadraceError, isHeadraceError } from './errors.ts'
+export type {
+  Batch,
+  BatchControl,
+  BatchMeta,
+  FaultRecord,
+  FieldBatch,
+  Loader,
+  LoaderOptions,
+  LoaderReport,
+  LoaderState,
+  OnError,
+  RaggedImages,
+  RecordedPlan,
+  StoredBytes,
+  Tail,
+} from './loader/index.ts'
+export type { MappedBytes } from './mapped.ts'
+export type { Sampler } from './sampling/types.ts'
+export * from './storage/index.ts'
+export * from './vision/index.ts'
