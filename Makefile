@@ -2,6 +2,8 @@
 
 export ONNXRUNTIME_NODE_INSTALL := skip
 MAKEFLAGS += --no-print-directory
+.DELETE_ON_ERROR:
+.SUFFIXES:
 
 npm_ci := npm ci --ignore-scripts --include=dev --no-audit --no-fund --loglevel=error
 bin := node_modules/.bin
@@ -11,29 +13,28 @@ example_packages := examples/node_modules/.headrace
 # Folders are among the sources: their time changes when a file in them goes.
 sources := $(shell find src) tsconfig.json tsconfig.build.json
 example_sources := $(wildcard examples/*.ts) examples/tsconfig.json
-bench_sources := $(shell find bench -not -path '*/node_modules*')
 
 .PHONY: help
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' Makefile
 
 .PHONY: demo
-demo: build build/examples/.done ## build, then run examples/demo: see it work
+demo: build build/examples/demo.js ## build, then run examples/demo: see it work
 	@node build/examples/demo.js
 
 .PHONY: test
-test: build build/examples/.done $(example_packages) ## build, then every check, test and example; ends with the counts
+test: build build/examples/demo.js $(example_packages) ## build, then every check, test and example; ends with the counts
 	@node scripts/test.mjs
 
 .PHONY: build
-build: native dist/.done ## install packages, compile the addon and the TypeScript
+build: native dist/index.js ## install packages, compile the addon and the TypeScript
 
 .PHONY: check
 check: build ## static checks, native tests, a short fuzz run, vitest with coverage
 	@node scripts/check.mjs
 
 .PHONY: bench
-bench: build build/bench/.done ## run the benchmarks; ONLY=vision for those of one folder of bench/
+bench: build ## run the benchmarks; ONLY=vision for those of one folder of bench/
 	@node scripts/bench.mjs $(ONLY)
 
 .PHONY: native
@@ -53,20 +54,15 @@ $(packages): package-lock.json | node
 	@touch $@
 
 $(example_packages): examples/package-lock.json | node
-	$(npm_ci) --prefix examples
+	cd examples && $(npm_ci)
 	@touch $@
 
-dist/.done: $(sources) $(packages)
+dist/index.js: $(sources) $(packages)
 	@rm -rf dist
-	$(bin)/tsc -p tsconfig.build.json
+	$(bin)/tsc -p tsconfig.build.json --noEmitOnError
 	@touch $@
 
 # Types are checked by `make test`, which has the packages that the examples name.
-build/examples/.done: $(example_sources) $(packages) | dist/.done
+build/examples/demo.js: $(example_sources) $(packages) | dist/index.js
 	$(bin)/tsc -p examples --noCheck
-	@touch $@
-
-build/bench/.done: $(bench_sources) dist/.done
-	@rm -rf build/bench
-	$(bin)/tsc -p bench
 	@touch $@

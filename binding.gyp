@@ -44,6 +44,7 @@
         "native/kernels/kernels_neon.cc",
         "native/kernels/resize_plan.cc",
         "native/src/addon.cc",
+        "native/src/bus_guard.cc",
         "native/src/crc32c.cc",
         "native/src/image_decode.cc",
         "native/src/jobs_binding.cc",

@@ -34,11 +34,9 @@ const Kernels& kernels() { return *chosen; }
 NAPI_MODULE_INIT() {
   using namespace headrace;
   const char* error = nullptr;
-  if (chosen == nullptr) chosen = chooseKernels(std::getenv("HEADRACE_SIMD"), &error);
-  if (chosen == nullptr) {
-    napi_throw_error(env, "E_CONFIG", error);
-    return nullptr;
-  }
+  const char* forced = std::getenv("HEADRACE_SIMD");
+  if (chosen == nullptr) chosen = chooseKernels(forced, &error);
+  if (chosen == nullptr) return throwError(env, "E_CONFIG", std::string(error) + ", but got \"" + (forced != nullptr ? forced : "") + "\"");
   Environment::create(env);
   bind(env, exports, "info", info);
   bindMemoryMap(env, exports);

@@ -5,6 +5,7 @@
 #include <mutex>
 
 #include "bindings.h"
+#include "bus_guard.h"
 #include "bytes_source.h"
 #include "image_decode.h"
 #include "napi_values.h"
@@ -74,16 +75,25 @@ class DecodeTask final : public BatchTask {
     for (size_t k = 0; k < views; k++) out[k] = memory_->data() + static_cast<size_t>(plan_.offsets[k * source_.count() + sample]);
     Picture picture{{}, static_cast<int>(plan_.widths[sample]), static_cast<int>(plan_.heights[sample])};
     if (const Fault fault = source_.at(sample, picture.bytes)) {
-      for (size_t k = 0; k < views; k++) std::memset(out[k], 0, boxes[k].outBytes(plan_.views[k]));
+      clear(out, boxes);
       report(sample, fault);
       return;
     }
-    if (const Fault fault = decodeImage(picture, plan_.options, plan_.views, boxes, {out, views}, scratch)) report(sample, fault);
+    Fault fault;
+    if (!withBusGuard([&] { fault = decodeImage(picture, plan_.options, plan_.views, boxes, {out, views}, scratch); })) {
+      fault = Fault::of(FaultCode::corrupt, "%s", kUnreadable);
+      clear(out, boxes);
+    }
+    if (fault) report(sample, fault);
   }
 
   static constexpr size_t kMaxViews = 64;
 
  private:
+  void clear(uint8_t* const* out, std::span<const Box> boxes) const {
+    for (size_t k = 0; k < boxes.size(); k++) std::memset(out[k], 0, boxes[k].outBytes(plan_.views[k]));
+  }
+
   const DecodePlan plan_;
 };
 
@@ -215,8 +225,12 @@ class CopyTask final : public BatchTask {
         report(row, fault);
       }
       uint8_t* target = memory_->data() + rows_.offset + row * rows_.stride;
-      if (!bytes.empty()) std::memcpy(target, bytes.data(), bytes.size());
       size_t& dirty = rows_.dirty[row];
+      if (!withBusGuard([&] { if (!bytes.empty()) std::memcpy(target, bytes.data(), bytes.size()); })) {
+        report(row, Fault::of(FaultCode::corrupt, "%s", kUnreadable));
+        dirty = bytes.size();
+        bytes = {};
+      }
       if (dirty > bytes.size()) std::memset(target + bytes.size(), 0, dirty - bytes.size());
       dirty = bytes.size();
     }

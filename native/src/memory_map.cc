@@ -8,6 +8,8 @@
 #include <unistd.h>
 #include <vector>
 
+#include "bus_guard.h"
+
 namespace headrace {
 
 std::shared_ptr<MemoryMap> MemoryMap::open(const std::string& path, std::string& error) {
@@ -33,6 +35,7 @@ std::shared_ptr<MemoryMap> MemoryMap::open(const std::string& path, std::string&
     }
     data = static_cast<const uint8_t*>(mapped);
   }
+  installBusGuard();
   return std::shared_ptr<MemoryMap>(new MemoryMap(fd, data, size));
 }
 

@@ -2,10 +2,12 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
 #include "bindings.h"
+#include "bus_guard.h"
 #include "bytes_source.h"
 #include "crc32c.h"
 #include "napi_values.h"
@@ -79,7 +81,7 @@ napi_value readMapped(napi_env env, napi_callback_info info) {
   void* data = nullptr;
   napi_value buffer, array;
   napi_create_arraybuffer(env, size, &data, &buffer);
-  if (size > 0) std::memcpy(data, map->data() + offset, size);
+  if (!withBusGuard([&] { if (size > 0) std::memcpy(data, map->data() + offset, size); })) return throwError(env, "EIO", kUnreadable);
   napi_create_typedarray(env, napi_uint8_array, size, buffer, 0, &array);
   return array;
 }
@@ -108,10 +110,12 @@ class ChecksumTask final : public PromiseTask {
   void run(size_t item, Scratch&) override {
     const size_t end = std::min(sums_.size(), (item + 1) * kRangesPerItem);
     for (size_t i = item * kRangesPerItem; i < end; i++)
-      sums_[i] = crc32c(map_->data() + static_cast<size_t>(offsets_[i]), static_cast<size_t>(sizes_[i]));
+      if (!withBusGuard([&] { sums_[i] = crc32c(map_->data() + static_cast<size_t>(offsets_[i]), static_cast<size_t>(sizes_[i])); }))
+        unreadable_ = true;
   }
 
  protected:
+  const char* failure() const override { return unreadable_ ? kUnreadable : nullptr; }
   napi_value result(napi_env env) override {
     void* data = nullptr;
     napi_value buffer, array;
@@ -125,6 +129,7 @@ class ChecksumTask final : public PromiseTask {
   std::shared_ptr<MemoryMap> map_;
   std::vector<double> offsets_, sizes_;
   std::vector<uint32_t> sums_;
+  std::atomic<bool> unreadable_{false};
 };
 
 napi_value crc32cMapped(napi_env env, napi_callback_info info) {

@@ -44,7 +44,13 @@ void Environment::settle(napi_env env, napi_value, void* context, void* data) {
   auto* environment = static_cast<Environment*>(context);
   if (--environment->unsettled_ == 0) napi_unref_threadsafe_function(env, environment->settle_);
   if (task->keep_ != nullptr) napi_delete_reference(env, task->keep_);
-  napi_resolve_deferred(env, task->deferred_, task->result(env));
+  if (const char* failure = task->failure()) {
+    napi_value error;
+    napi_create_error(env, stringValue(env, "EIO"), stringValue(env, failure), &error);
+    napi_reject_deferred(env, task->deferred_, error);
+  } else {
+    napi_resolve_deferred(env, task->deferred_, task->result(env));
+  }
 }
 
 napi_value PromiseTask::start(napi_env env, std::shared_ptr<PromiseTask> task, napi_value keep) {

@@ -45,6 +45,8 @@ class PromiseTask : public Task {
  protected:
   // The promise's value; JavaScript thread.
   virtual napi_value result(napi_env env) = 0;
+  // Why the promise is rejected (an Error's message), or null.
+  virtual const char* failure() const { return nullptr; }
 
  private:
   friend class Environment;

@@ -1,10 +1,9 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { availableParallelism, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { howToInstall, PACKAGES } from '../system-packages.mjs'
 import { run } from './command.mjs'
 import { counted, parseCounts, single, skipped } from './report.mjs'
-import { availableParallelism } from 'node:os'
 
 /** The C++ tests, and a short run of the fuzzers. */
 
