@@ -52,6 +52,13 @@ module.exports = {
       to: { path: folder('cli') },
     },
     {
+      name: 'surface-is-for-outsiders',
+      comment: 'only cli, which is a user of the package, may import src/index.ts',
+      severity: 'error',
+      from: { path: '^src/', pathNot: folder('cli') },
+      to: { path: '^src/index\\.ts$' },
+    },
+    {
       name: 'dev-imports-storage-only',
       severity: 'error',
       from: { path: folder('dev') },

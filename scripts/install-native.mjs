@@ -43,7 +43,9 @@ function whyItDoesNotLoad(path) {
   const loading = spawnSync(process.execPath, ['-e', 'require(process.argv[1])', path], { encoding: 'utf8' })
   if (loading.status === 0) return undefined
   const lines = loading.stderr.split('\n')
-  return lines.find((line) => /^\w*Error: /.test(line)) ?? `it ended with ${loading.signal ?? `exit code ${loading.status}`}`
+  return (
+    lines.find((line) => /^\w*Error: /.test(line)) ?? `it ended with ${loading.signal ?? `exit code ${loading.status}`}`
+  )
 }
 
 /** @returns {string[]} */
@@ -57,7 +59,10 @@ function filesBelow(folder) {
 function isUpToDate() {
   if (!existsSync(addon)) return false
   const built = statSync(addon).mtimeMs
-  const sources = [join(root, 'binding.gyp'), ...['src', 'kernels'].flatMap((name) => filesBelow(join(root, 'native', name)))]
+  const sources = [
+    join(root, 'binding.gyp'),
+    ...['src', 'kernels'].flatMap((name) => filesBelow(join(root, 'native', name))),
+  ]
   return sources.every((path) => statSync(path).mtimeMs <= built) && whyItDoesNotLoad(addon) === undefined
 }
 

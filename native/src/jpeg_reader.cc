@@ -31,9 +31,25 @@ JpegReader::JpegReader() {
   progress_.progress_monitor = onProgress;
   info_.progress = &progress_;
   info_.client_data = this;
+  allocateSmall_ = info_.mem->alloc_small;
+  info_.mem->alloc_small = allocateForPicture;
 }
 
 JpegReader::~JpegReader() { jpeg_destroy_decompress(&info_); }
+
+// libjpeg keeps tables from one picture for the next, which may leave its own out. Here a picture must not depend on
+// which one came before, so tables (and the data source, the only other thing) live as long as the picture.
+void* JpegReader::allocateForPicture(j_common_ptr info, int, size_t bytes) {
+  return static_cast<JpegReader*>(info->client_data)->allocateSmall_(info, JPOOL_IMAGE, bytes);
+}
+
+void JpegReader::forgetPicture() {
+  jpeg_abort_decompress(&info_);
+  info_.src = nullptr;
+  std::fill(std::begin(info_.quant_tbl_ptrs), std::end(info_.quant_tbl_ptrs), nullptr);
+  std::fill(std::begin(info_.dc_huff_tbl_ptrs), std::end(info_.dc_huff_tbl_ptrs), nullptr);
+  std::fill(std::begin(info_.ac_huff_tbl_ptrs), std::end(info_.ac_huff_tbl_ptrs), nullptr);
+}
 
 void JpegReader::onError(j_common_ptr info) {
   auto* error = reinterpret_cast<ErrorManager*>(info->err);
@@ -72,7 +88,7 @@ Fault JpegReader::open(const uint8_t* data, size_t size, const JpegOptions& opti
   error_.tolerant = options.tolerant;
   error_.unsupported = false;
   info_.err->num_warnings = 0;
-  jpeg_abort_decompress(&info_);
+  forgetPicture();
   if (size < 2 || data[0] != 0xff || data[1] != 0xd8)
     return Fault::of(FaultCode::unsupported, "not a JPEG: %zu bytes that start with 0x%02x 0x%02x", size, size > 0 ? data[0] : 0,
                      size > 1 ? data[1] : 0);
@@ -83,7 +99,7 @@ Fault JpegReader::open(const uint8_t* data, size_t size, const JpegOptions& opti
   jpeg_mem_src(&info_, data, static_cast<unsigned long>(size));
   if (jpeg_read_header(&info_, TRUE) != JPEG_HEADER_OK) return Fault::of(FaultCode::corrupt, "no picture in the file");
   const double pixels = static_cast<double>(info_.image_width) * info_.image_height;
-  if (pixels > options.maxPixels)
+  if (!(pixels <= options.maxPixels))
     return Fault::of(FaultCode::limit, "the header says %ux%u pixels, more than maxPixels (%.0f)", info_.image_width,
                      info_.image_height, options.maxPixels);
   return {};
@@ -99,6 +115,15 @@ bool JpegReader::chooseColour() {
     case JCS_YCCK: info_.out_color_space = JCS_CMYK; return true;
     default: return false;
   }
+}
+
+// Whether libjpeg smooths over what a progressive file leaves out of its low frequencies.
+bool JpegReader::smooths() const {
+  constexpr int kLowFrequencies = 10;
+  if (info_.coef_bits == nullptr || !info_.progressive_mode) return false;
+  for (int c = 0; c < info_.num_components; c++)
+    if (std::any_of(info_.coef_bits[c], info_.coef_bits[c] + kLowFrequencies, [](int bits) { return bits != 0; })) return true;
+  return false;
 }
 
 void JpegReader::useRows(size_t rowBytes) {
@@ -133,7 +158,8 @@ Fault JpegReader::decode(const PixelRect& rect, RowSink& sink) {
   jpeg_start_decompress(&info_);
 
   JDIMENSION left = 0, decoded = info_.output_width;
-  if (rect.x > kMargin || rect.x + rect.width + kMargin < width()) {
+  // Smoothing would take the edge of the crop for that of the picture.
+  if (!smooths() && (rect.x > kMargin || rect.x + rect.width + kMargin < width())) {
     left = static_cast<JDIMENSION>(std::max(0, rect.x - kMargin));
     decoded = static_cast<JDIMENSION>(std::min(width(), rect.x + rect.width + kMargin)) - left;
     jpeg_crop_scanline(&info_, &left, &decoded);
@@ -156,6 +182,10 @@ Fault JpegReader::decode(const PixelRect& rect, RowSink& sink) {
       lines[i] = target != nullptr ? target : rows_.data() + static_cast<size_t>(i) * rowBytes;
     }
     const int got = static_cast<int>(jpeg_read_scanlines(&info_, lines, static_cast<JDIMENSION>(wanted)));
+    if (got <= 0) {
+      jpeg_abort_decompress(&info_);
+      return Fault::of(FaultCode::corrupt, "no row %d", y);
+    }
     for (int i = 0; i < got; i++) {
       const uint8_t* pixels = lines[i] + (static_cast<size_t>(rect.x) - left) * pixelBytes;
       if (cmyk) {

@@ -67,14 +67,18 @@ class JpegReader {
   static void onError(j_common_ptr info);
   static void onMessage(j_common_ptr info, int level);
   static void onProgress(j_common_ptr info);
+  static void* allocateForPicture(j_common_ptr info, int pool, size_t bytes);
+  void forgetPicture();
   Fault fault() const;
   bool chooseColour();
+  bool smooths() const;
   void useRows(size_t rowBytes);
   void toRgb(const uint8_t* cmyk, size_t pixels, uint8_t* rgb) const;
 
   jpeg_decompress_struct info_{};
   ErrorManager error_{};
   jpeg_progress_mgr progress_{};
+  decltype(jpeg_memory_mgr::alloc_small) allocateSmall_ = nullptr;
   JpegOptions options_;
   std::vector<uint8_t> rows_;
 };

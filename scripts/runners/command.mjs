@@ -11,7 +11,12 @@ const LIMIT_MS = 8 * 60_000
 function environment() {
   const { MAKEFLAGS, MFLAGS, MAKELEVEL, FORCE_COLOR, ...inherited } = process.env
   const tools = join(root, 'node_modules', '.bin')
-  return { ...inherited, PATH: `${tools}${delimiter}${process.env.PATH ?? ''}`, NO_COLOR: '1', ONNXRUNTIME_NODE_INSTALL: 'skip' }
+  return {
+    ...inherited,
+    PATH: `${tools}${delimiter}${process.env.PATH ?? ''}`,
+    NO_COLOR: '1',
+    ONNXRUNTIME_NODE_INSTALL: 'skip',
+  }
 }
 
 /**

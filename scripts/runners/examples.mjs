@@ -9,12 +9,16 @@ import { single } from './report.mjs'
 async function linkPackages() {
   const link = join(root, 'build', 'examples', 'node_modules')
   await mkdir(join(root, 'build', 'examples'), { recursive: true })
-  if ((await readlink(link).catch(() => undefined)) === undefined) await symlink(join('..', '..', 'examples', 'node_modules'), link)
+  if ((await readlink(link).catch(() => undefined)) === undefined)
+    await symlink(join('..', '..', 'examples', 'node_modules'), link)
 }
 
 /** @param {string} name @returns {import('./report.mjs').Runner} */
 function example(name) {
-  return { name: `example ${name}`, run: async () => single(await run([process.execPath, join('build', 'examples', `${name}.js`)])) }
+  return {
+    name: `example ${name}`,
+    run: async () => single(await run([process.execPath, join('build', 'examples', `${name}.js`)])),
+  }
 }
 
 export const examples = [

@@ -21,7 +21,10 @@ async function hasLibFuzzer() {
   const folder = await mkdtemp(join(tmpdir(), 'headrace-probe-'))
   try {
     const source = join(folder, 'probe.cc')
-    await writeFile(source, '#include <cstdint>\n#include <cstddef>\nextern "C" int LLVMFuzzerTestOneInput(const uint8_t*, size_t) { return 0; }\n')
+    await writeFile(
+      source,
+      '#include <cstdint>\n#include <cstddef>\nextern "C" int LLVMFuzzerTestOneInput(const uint8_t*, size_t) { return 0; }\n',
+    )
     const { ok } = await run(['clang++', '-fsanitize=fuzzer,address', source, '-o', join(folder, 'probe')])
     return ok
   } finally {

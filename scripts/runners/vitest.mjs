@@ -30,7 +30,14 @@ export const vitest = {
     const folder = await mkdtemp(join(tmpdir(), 'headrace-vitest-'))
     try {
       const file = join(folder, 'results.json')
-      const outcome = await run(['vitest', 'run', '--coverage', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`])
+      const outcome = await run([
+        'vitest',
+        'run',
+        '--coverage',
+        '--reporter=default',
+        '--reporter=json',
+        `--outputFile.json=${file}`,
+      ])
       const result = counted(outcome, countsOf(await readJson(file)))
       const coverage = await readJson(join(root, 'coverage', 'coverage-summary.json'))
       return coverage === undefined ? result : { ...result, note: `${coverage.total.lines.pct} % of lines covered` }

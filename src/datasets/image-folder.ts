@@ -92,6 +92,11 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
     return field === 'image' ? this.#largest : 0
   }
 
+  /** Bytes of sample `id`'s file when it was listed. */
+  sizeOf(id: number): number | undefined {
+    return this.#files[id]?.size
+  }
+
   /**
    * E_NOT_FOUND where the file has gone and E_STATE where it has changed since it was listed; E_CORRUPT for a file of
    * no bytes and E_UNSUPPORTED for one that is not a picture. All name the path.

@@ -1,0 +1,155 @@
+import { fstat, ftruncate } from 'node:fs'
+import { lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { hostname } from 'node:os'
+import { basename, dirname, join, resolve } from 'node:path'
+import { promisify } from 'node:util'
+import { fromSystemError, HeadraceError } from '../../errors.ts'
+import { native } from '../../native.ts'
+import { closeDescriptor, openDescriptor, syncDescriptor, writeAll } from './descriptor.ts'
+import { MANIFEST } from './layout.ts'
+
+const statDescriptor = promisify(fstat)
+const truncateDescriptor = promisify(ftruncate)
+
+/** What is at the destination before a build. */
+type Occupant = 'nothing' | 'cache' | 'other'
+
+async function occupantOf(path: string): Promise<Occupant> {
+  let names: string[]
+  try {
+    if (!(await lstat(path)).isDirectory()) return 'other'
+    names = await readdir(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'nothing'
+    throw fromSystemError(error, `looking at ${path}`, { path })
+  }
+  if (names.length === 0) return 'nothing'
+  return names.includes(MANIFEST) && names.some((name) => name.endsWith('.npy')) ? 'cache' : 'other'
+}
+
+/** Makes a directory's entries durable. */
+export async function syncFolder(path: string): Promise<void> {
+  const fd = await openDescriptor(path, 'r')
+  try {
+    await syncDescriptor(fd)
+  } finally {
+    await closeDescriptor(fd)
+  }
+}
+
+async function takeLock(folder: string, destination: string): Promise<number> {
+  const path = join(folder, 'lock')
+  for (;;) {
+    await mkdir(folder, { recursive: true })
+    const fd = await openDescriptor(path, 'a+').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT') return undefined // its holder finished and removed the folder just now
+      throw error
+    })
+    if (fd === undefined) continue
+    if (!native.tryLock(fd)) {
+      await closeDescriptor(fd)
+      const holder = (await readFile(path, 'utf8').catch(() => '')).trim()
+      throw new HeadraceError('E_STATE', `${destination} is being built already${holder === '' ? '' : ` by ${holder}`}`, {
+        path: destination,
+        hint: 'wait for that build, or stop it: it can be resumed',
+      })
+    }
+    // the lock may be on a file that a build that finished in between has removed
+    const [held, there] = await Promise.all([statDescriptor(fd), stat(path).catch(() => undefined)])
+    if (there !== undefined && held.ino === there.ino && held.dev === there.dev) {
+      await truncateDescriptor(fd, 0)
+      await writeAll(fd, [Buffer.from(`process ${process.pid} on ${hostname()}\n`)], 0)
+      return fd
+    }
+    await closeDescriptor(fd)
+  }
+}
+
+/**
+ * Where a cache is built: a hidden folder beside the destination, with a lock, the journal and the files in it.
+ * Nothing appears at the destination before `publish`, which is one rename.
+ */
+export class BuildSite {
+  readonly destination: string
+  /** The folder that becomes the cache. */
+  readonly cache: string
+  readonly journal: string
+  readonly #folder: string
+  readonly #replaced: string
+  readonly #lock: number
+
+  private constructor(destination: string, folder: string, lock: number) {
+    this.destination = destination
+    this.#folder = folder
+    this.cache = join(folder, 'cache')
+    this.journal = join(folder, 'journal')
+    this.#replaced = join(folder, 'replaced')
+    this.#lock = lock
+  }
+
+  /**
+   * Locks the destination. E_EXISTS if something is there and `force` is not given, or if it is no image cache;
+   * E_STATE if another process builds it.
+   */
+  static async open(destination: string, force: boolean): Promise<BuildSite> {
+    const path = resolve(destination)
+    const folder = join(dirname(path), `.${basename(path)}.building`)
+    try {
+      await BuildSite.#checkFree(path, force)
+      await mkdir(dirname(path), { recursive: true })
+      const site = new BuildSite(path, folder, await takeLock(folder, path))
+      try {
+        await site.#restoreReplaced()
+        await BuildSite.#checkFree(path, force)
+      } catch (error) {
+        await site.close()
+        throw error
+      }
+      return site
+    } catch (error) {
+      throw fromSystemError(error, `building ${destination}`, { path })
+    }
+  }
+
+  static async #checkFree(path: string, force: boolean): Promise<void> {
+    const occupant = await occupantOf(path)
+    if (occupant === 'nothing' || (occupant === 'cache' && force)) return
+    if (occupant === 'other')
+      throw new HeadraceError('E_EXISTS', `${path} exists and is not an image cache: it is left as it is`, { path })
+    throw new HeadraceError('E_EXISTS', `${path} exists already`, { path, hint: 'give force (--force) to replace it' })
+  }
+
+  /** Puts back the old cache where a build died between taking it away and putting the new one there. */
+  async #restoreReplaced(): Promise<void> {
+    if ((await occupantOf(this.destination)) === 'nothing' && (await occupantOf(this.#replaced)) !== 'nothing')
+      await rename(this.#replaced, this.destination)
+    await rm(this.#replaced, { recursive: true, force: true })
+  }
+
+  /** Drops what an earlier build left. */
+  async clear(): Promise<void> {
+    await rm(this.cache, { recursive: true, force: true })
+    await rm(this.journal, { force: true })
+  }
+
+  /** Moves the complete cache to its destination. */
+  async publish(force: boolean): Promise<void> {
+    const parent = dirname(this.destination)
+    await syncFolder(this.cache)
+    await BuildSite.#checkFree(this.destination, force)
+    if ((await occupantOf(this.destination)) === 'cache') await rename(this.destination, this.#replaced)
+    await rename(this.cache, this.destination)
+    await syncFolder(parent)
+    await this.remove()
+  }
+
+  /** Removes everything but the destination. */
+  async remove(): Promise<void> {
+    await rm(this.#folder, { recursive: true, force: true })
+  }
+
+  /** Gives the lock back; what is there stays, for a build that goes on. */
+  async close(): Promise<void> {
+    await closeDescriptor(this.#lock)
+  }
+}

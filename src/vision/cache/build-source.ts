@@ -1,0 +1,100 @@
+import { fromSamples, type LooseSamples, SampleStream } from '../../datasets/iterable.ts'
+import { ImageFolder, imageFolder } from '../../datasets/image-folder.ts'
+import type { Dataset, Sample, Schema } from '../../datasets/types.ts'
+import { HeadraceError } from '../../errors.ts'
+import type { BuildSettings } from './options.ts'
+
+/** What a cache can be built from: a folder of pictures, any dataset, or samples one by one. */
+export type BuildInput = string | Dataset | LooseSamples
+
+/** Samples in order; `next` may be called again before the last one has arrived. undefined: there are no more. */
+export interface Cursor {
+  next(): Promise<Sample | undefined>
+  close(): Promise<void>
+}
+
+/** A source of samples with what a build needs to know about it. */
+export interface BuildSource {
+  readonly schema: Schema
+  readonly length: number | undefined
+  readonly url: string | undefined
+  /** Absent where the same samples cannot be asked for again: such a build cannot be resumed. */
+  readonly fingerprint: string | undefined
+  readonly classes: readonly string[] | undefined
+  readonly ignored: readonly string[]
+  describe(id: number): string
+  /** Bytes that sample `id` will bring, where they are known. */
+  expectedBytes(id: number): number | undefined
+  cursor(from: number): Cursor
+  close(): Promise<void>
+}
+
+function isDataset(input: Exclude<BuildInput, string>): input is Dataset {
+  return 'schema' in input && 'read' in input && typeof input.read === 'function'
+}
+
+function selected(schema: Schema, fields: readonly string[] | undefined): Schema {
+  if (fields === undefined) return schema
+  const unknown = fields.find((name) => !Object.hasOwn(schema, name))
+  if (unknown !== undefined)
+    throw new HeadraceError('E_USAGE', `fields names ${JSON.stringify(unknown)}, but the source has ${Object.keys(schema).join(', ')}`)
+  return Object.fromEntries(Object.entries(schema).filter(([name]) => fields.includes(name)))
+}
+
+/** A dataset's samples by id: reads overlap. */
+function byId(dataset: Dataset, length: number, from: number, settings: BuildSettings): Cursor {
+  const { fields, signal } = settings
+  const options = { ...(fields ? { fields } : {}), ...(signal ? { signal } : {}) }
+  let id = from
+  return {
+    next: () => (id < length ? dataset.read(id++, options) : Promise.resolve(undefined)),
+    close: () => Promise.resolve(),
+  }
+}
+
+/** Samples that can only be had one after the other. */
+function inOrder(samples: AsyncIterable<Sample>): Cursor {
+  const iterator = samples[Symbol.asyncIterator]()
+  // an iterator must not be asked before it has answered
+  let last: Promise<unknown> = Promise.resolve()
+  return {
+    next: () => {
+      const step = last.then(() => iterator.next()).then((result) => (result.done ? undefined : result.value))
+      last = step.catch(() => undefined)
+      return step
+    },
+    close: async () => {
+      await iterator.return?.()
+    },
+  }
+}
+
+function describeSource(dataset: Dataset, settings: BuildSettings, own: boolean): BuildSource {
+  const streamed = dataset instanceof SampleStream ? dataset : undefined
+  const folder = dataset instanceof ImageFolder ? dataset : undefined
+  const { length } = dataset
+  if (length === undefined && !streamed)
+    throw new HeadraceError('E_USAGE', 'a dataset of unknown length cannot be read by id: pass its samples as an iterable')
+  const named = dataset as Dataset & { readonly classes?: readonly string[]; readonly url?: string }
+  return {
+    schema: selected(dataset.schema, settings.fields),
+    length,
+    url: named.url,
+    fingerprint: streamed ? undefined : dataset.fingerprint,
+    classes: named.classes,
+    ignored: folder?.ignored ?? [],
+    describe: (id) => dataset.describe(id),
+    expectedBytes: (id) => folder?.sizeOf(id),
+    cursor: (from) => (streamed ? inOrder(streamed) : byId(dataset, length ?? 0, from, settings)),
+    close: () => (own ? dataset.close() : Promise.resolve()),
+  }
+}
+
+export async function openBuildSource(input: BuildInput, settings: BuildSettings): Promise<BuildSource> {
+  const { fieldNames, signal } = settings
+  if (typeof input !== 'string' && !isDataset(input))
+    return describeSource(await fromSamples(input, fieldNames ? { fieldNames } : {}), settings, true)
+  if (fieldNames !== undefined) throw new HeadraceError('E_USAGE', 'fieldNames is for a source of tuples')
+  if (typeof input !== 'string') return describeSource(input, settings, false)
+  return describeSource(await imageFolder(input, signal ? { signal } : {}), settings, true)
+}

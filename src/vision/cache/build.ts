@@ -1,0 +1,77 @@
+import { createHash } from 'node:crypto'
+import { relative, resolve } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { fromSystemError, HeadraceError } from '../../errors.ts'
+import { BuildRun } from './build-run.ts'
+import { BuildSite } from './build-site.ts'
+import { type BuildInput, type BuildSource, openBuildSource } from './build-source.ts'
+import { Journal } from './journal.ts'
+import { checkFieldNames } from './layout.ts'
+import { TOOL_VERSION } from './manifest.ts'
+import { type BuildOptions, type BuildReport, type BuildSettings, buildSettings, contentOptions } from './options.ts'
+import { recover } from './recovery.ts'
+import { sharpVersion } from './transcode.ts'
+
+/** Everything that the bytes of the cache depend on; undefined where the source cannot promise to be the same again. */
+function identityOf(source: BuildSource, settings: BuildSettings): string | undefined {
+  if (source.fingerprint === undefined) return undefined
+  const parts = [TOOL_VERSION, sharpVersion(), source.url ?? '', source.fingerprint, source.schema, contentOptions(settings)]
+  return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
+}
+
+/** A cache inside its own source would be listed as a class of it the next time. */
+function checkOutside(source: BuildSource, destination: string): void {
+  if (!source.url?.startsWith('file:')) return
+  const way = relative(fileURLToPath(source.url), resolve(destination))
+  if (way === '' || (!way.startsWith('..') && !resolve(way).startsWith('/..')))
+    throw new HeadraceError('E_USAGE', `${destination} lies inside the source ${source.url}`, { path: destination })
+}
+
+async function startRun(source: BuildSource, site: BuildSite, settings: BuildSettings): Promise<BuildRun> {
+  const identity = identityOf(source, settings)
+  const found = identity === undefined ? undefined : await recover(site.cache, site.journal, identity, source.schema, settings.workers)
+  if (found) {
+    const journal = await Journal.resume(site.journal, found.record.journalBytes)
+    return BuildRun.open(source, site, settings, journal, found)
+  }
+  await site.clear()
+  const journal = identity === undefined ? undefined : await Journal.create(site.journal, identity)
+  return BuildRun.open(source, site, settings, journal, undefined)
+}
+
+/**
+ * Builds an image cache at `destination` (a folder that does not exist yet) from a folder of pictures (a path or URL),
+ * a dataset, or an iterable of samples. JPEG files are stored as they are unless they have to be scaled down, other
+ * pictures as JPEG. The same source and options give the same files whatever `workers` is.
+ *
+ * A build that is interrupted, at any moment and in any way, leaves nothing at the destination; the same call again
+ * goes on where it stopped, if the source is a folder or a dataset.
+ *
+ * Throws E_EXISTS, E_STATE (built by another process now), E_NO_SPACE, E_CANCELLED; and E_CORRUPT, E_UNSUPPORTED,
+ * E_LIMIT, E_NOT_FOUND or E_ACCESS for the first sample that cannot be stored, unless `onError` is 'skip'.
+ */
+export async function buildImageCache(input: BuildInput, destination: string, options: BuildOptions = {}): Promise<BuildReport> {
+  const settings = buildSettings(options)
+  if (typeof destination !== 'string' || destination === '')
+    throw new HeadraceError('E_USAGE', `destination must be a path, but got ${JSON.stringify(destination)}`)
+  const source = await openBuildSource(input, settings)
+  try {
+    checkFieldNames(source.schema)
+    checkOutside(source, destination)
+    const site = await BuildSite.open(destination, settings.force)
+    try {
+      const run = await startRun(source, site, settings)
+      try {
+        return await run.complete()
+      } catch (error) {
+        await run.close()
+        if (!run.resumable) await site.remove()
+        throw fromSystemError(error, `building ${destination}`, { path: site.destination })
+      }
+    } finally {
+      await site.close()
+    }
+  } finally {
+    await source.close()
+  }
+}

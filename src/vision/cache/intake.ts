@@ -1,0 +1,72 @@
+import { HeadraceError } from '../../errors.ts'
+import { type ImageType, imageType } from '../../formats/image-type.ts'
+import { type JpegInfo, parseJpeg } from '../../formats/jpeg.ts'
+import type { StoredImage } from './columns.ts'
+import { fittedSize } from './fitted-size.ts'
+import { decodeWhole } from './full-decode.ts'
+import type { BuildSettings } from './options.ts'
+import { Permits } from './permits.ts'
+import { Transcoder } from './transcode.ts'
+
+export interface TakenImage extends StoredImage {
+  /** What the picture was, where it had to be encoded anew. */
+  readonly from?: ImageType
+}
+
+/** Bytes a pixel that encoding takes: decoded, scaled and encoded pixels together. A rough bound. */
+const WORK_BYTES_PER_PIXEL = 8
+
+/** E_CORRUPT, E_UNSUPPORTED or E_LIMIT for a JPEG that the loader could not decode. */
+function checkedJpeg(bytes: Uint8Array, settings: BuildSettings): JpegInfo {
+  const info = parseJpeg(bytes, { strayBytes: settings.tolerant ? 'skip' : 'refuse' })
+  const { width, height, components, precision, process } = info
+  const unsupported = (what: string): HeadraceError => new HeadraceError('E_UNSUPPORTED', `a JPEG with ${what}`)
+  if (process === 'lossless' || process === 'hierarchical') throw unsupported(`${process} coding`)
+  if (precision !== 8) throw unsupported(`${precision} bits a sample`)
+  if (components !== 1 && components !== 3 && components !== 4) throw unsupported(`${components} components`)
+  if (width * height > settings.maxPixels)
+    throw new HeadraceError('E_LIMIT', `${width} x ${height} pixels are more than maxPixels, ${settings.maxPixels}`)
+  if (!info.hasEndMarker && !settings.tolerant) throw new HeadraceError('E_CORRUPT', 'the JPEG is cut short: it has no end marker')
+  return info
+}
+
+/**
+ * Takes pictures in: a JPEG that need not be scaled is stored as it is, anything else is encoded as JPEG. At most
+ * `workers` pictures are decoded or encoded at once.
+ */
+export class ImageIntake {
+  readonly #settings: BuildSettings
+  readonly #transcoder: Transcoder
+  readonly #permits: Permits
+
+  constructor(settings: BuildSettings) {
+    this.#settings = settings
+    this.#transcoder = new Transcoder(settings)
+    this.#permits = new Permits(settings.workers, settings.windowBytes)
+  }
+
+  /** The picture as it is stored; at once where nothing has to be decoded. */
+  take(bytes: Uint8Array): TakenImage | Promise<TakenImage> {
+    if (bytes.length === 0) throw new HeadraceError('E_CORRUPT', 'no bytes')
+    const type = imageType(bytes)
+    if (type === undefined) throw new HeadraceError('E_UNSUPPORTED', 'not a picture of a known type')
+    if (type !== 'jpeg') return this.#encode(bytes, type)
+    const info = checkedJpeg(bytes, this.#settings)
+    const { maxSide, shortSide, validate } = this.#settings
+    if (fittedSize(info, maxSide, shortSide)) return this.#encode(bytes, type, info)
+    const stored = { bytes, width: info.width, height: info.height }
+    return validate === 'decode' ? this.#decoded(stored, info) : stored
+  }
+
+  async #encode(bytes: Uint8Array, from: ImageType, jpeg?: JpegInfo): Promise<TakenImage> {
+    // of other types the pixels are not known yet: a few times their bytes is usual
+    const cost = jpeg ? jpeg.width * jpeg.height * WORK_BYTES_PER_PIXEL : bytes.length * 16
+    const stored = await this.#permits.run(cost, () => this.#transcoder.encode(bytes, from, jpeg))
+    return { ...stored, from }
+  }
+
+  async #decoded(stored: StoredImage, info: JpegInfo): Promise<TakenImage> {
+    await this.#permits.run(info.width * info.height * 3, () => decodeWhole(stored.bytes, info, 'check', this.#settings))
+    return stored
+  }
+}

@@ -1,0 +1,156 @@
+import { booleanOption, finiteNumber, knownOptions, oneOf, positiveInteger } from '../../checks.ts'
+import { availableCores } from '../../cores.ts'
+import { type ErrorCode, HeadraceError } from '../../errors.ts'
+
+export interface BuildProgress {
+  /** Pictures stored so far, those of an earlier run that is resumed included. */
+  readonly images: number
+  /** How many there will be at most; absent where the source does not know. */
+  readonly total?: number
+  /** Bytes stored by this run. */
+  readonly bytes: number
+  /** Since this run started. */
+  readonly seconds: number
+}
+
+export interface BuildOptions {
+  /** How pictures are stored: JPEG files as they are, others as JPEG. */
+  readonly encoding?: 'jpeg'
+  /** Pictures whose longer side has more pixels are scaled down to it. */
+  readonly maxSide?: number
+  /** Pictures whose shorter side has more pixels are scaled down to it; with maxSide the smaller result counts. */
+  readonly shortSide?: number
+  /** JPEG quality of what is encoded anew, 1..100. 95. */
+  readonly quality?: number
+  /** Pictures that are decoded or encoded at once; sharp runs at most UV_THREADPOOL_SIZE (4) of them. Available cores. */
+  readonly workers?: number
+  /** A bad sample ends the build ('throw', default) or is left out and reported ('skip'). */
+  readonly onError?: 'throw' | 'skip'
+  /** Keep damaged JPEG files that decode in part. false. */
+  readonly tolerant?: boolean
+  /** 'structure' (default) walks a JPEG's markers; 'decode' decodes every JPEG in full. */
+  readonly validate?: 'structure' | 'decode'
+  /** Pictures with more pixels are refused (E_LIMIT). 178,956,970, as Pillow's. */
+  readonly maxPixels?: number
+  /** Names of a tuple's fields, for a source of tuples. */
+  readonly fieldNames?: readonly string[]
+  /** Fields to keep; all when absent. */
+  readonly fields?: readonly string[]
+  /** Replace the cache at the destination once the new one is complete. false. */
+  readonly force?: boolean
+  /** Bound in bytes of what is read ahead and not yet written, and of pixels being encoded. 256 MiB. */
+  readonly windowBytes?: number
+  /** Called about ten times a second, and at the end. */
+  readonly onProgress?: (progress: BuildProgress) => void
+  readonly signal?: AbortSignal
+}
+
+/** A sample that is not in the cache, and why. */
+export interface Skipped {
+  readonly key: string
+  readonly code: ErrorCode
+  readonly reason: string
+}
+
+export interface BuildReport {
+  readonly images: number
+  /** Of all files of the cache. */
+  readonly bytes: number
+  /** Of the pictures as the source has them. */
+  readonly sourceBytes: number
+  /** How many pictures of each type were encoded anew. */
+  readonly reencoded: Readonly<Record<string, number>>
+  readonly skipped: readonly Skipped[]
+  /** Files of the source that belong to no class. */
+  readonly ignored: readonly string[]
+  /** Of this run. */
+  readonly seconds: number
+  /** Samples that an interrupted build had already stored; 0 for a build from the start. */
+  readonly resumedAt: number
+}
+
+/** Options checked and with their defaults. */
+export interface BuildSettings {
+  readonly encoding: 'jpeg'
+  readonly maxSide: number | undefined
+  readonly shortSide: number | undefined
+  readonly quality: number
+  readonly workers: number
+  readonly onError: 'throw' | 'skip'
+  readonly tolerant: boolean
+  readonly validate: 'structure' | 'decode'
+  readonly maxPixels: number
+  readonly fieldNames: readonly string[] | undefined
+  readonly fields: readonly string[] | undefined
+  readonly force: boolean
+  readonly windowBytes: number
+  readonly onProgress: ((progress: BuildProgress) => void) | undefined
+  readonly signal: AbortSignal | undefined
+}
+
+const OPTIONS: readonly (keyof BuildSettings)[] = [
+  'encoding',
+  'maxSide',
+  'shortSide',
+  'quality',
+  'workers',
+  'onError',
+  'tolerant',
+  'validate',
+  'maxPixels',
+  'fieldNames',
+  'fields',
+  'force',
+  'windowBytes',
+  'onProgress',
+  'signal',
+]
+
+/** 2^30 / 6: twice the 1 GiB / 4 / 3 above which Pillow warns of a decompression bomb; it refuses above this. */
+export const DEFAULT_MAX_PIXELS = 178_956_970
+const DEFAULT_WINDOW_BYTES = 256 * 1024 * 1024
+/** JPEG's limit on a side. */
+const JPEG_MAX_SIDE = 65_535
+
+function names(option: string, value: readonly string[] | undefined): readonly string[] | undefined {
+  if (value === undefined) return undefined
+  if (!Array.isArray(value) || value.length === 0 || value.some((name) => typeof name !== 'string'))
+    throw new HeadraceError('E_USAGE', `${option} must be a list of field names, but got ${JSON.stringify(value)}`)
+  return value
+}
+
+export function buildSettings(options: BuildOptions): BuildSettings {
+  knownOptions('buildImageCache', options, OPTIONS)
+  const { maxSide, shortSide } = options
+  return {
+    encoding: oneOf('encoding', options.encoding ?? 'jpeg', ['jpeg']),
+    maxSide: maxSide === undefined ? undefined : positiveInteger('maxSide', maxSide, JPEG_MAX_SIDE),
+    shortSide: shortSide === undefined ? undefined : positiveInteger('shortSide', shortSide, JPEG_MAX_SIDE),
+    quality: positiveInteger('quality', options.quality ?? 95, 100),
+    workers: positiveInteger('workers', options.workers ?? availableCores(), 1024),
+    onError: oneOf('onError', options.onError ?? 'throw', ['throw', 'skip']),
+    tolerant: booleanOption('tolerant', options.tolerant ?? false),
+    validate: oneOf('validate', options.validate ?? 'structure', ['structure', 'decode']),
+    maxPixels: finiteNumber('maxPixels', options.maxPixels ?? DEFAULT_MAX_PIXELS, 1, Number.MAX_SAFE_INTEGER),
+    fieldNames: names('fieldNames', options.fieldNames),
+    fields: names('fields', options.fields),
+    force: booleanOption('force', options.force ?? false),
+    windowBytes: positiveInteger('windowBytes', options.windowBytes ?? DEFAULT_WINDOW_BYTES),
+    onProgress: options.onProgress,
+    signal: options.signal,
+  }
+}
+
+/** The options that the bytes of a cache depend on; only a build with the same ones can be resumed. */
+export function contentOptions(settings: BuildSettings): Readonly<Record<string, string | number | boolean>> {
+  const { encoding, maxSide, shortSide, quality, tolerant, validate, maxPixels } = settings
+  return {
+    encoding,
+    ...(maxSide === undefined ? {} : { maxSide }),
+    ...(shortSide === undefined ? {} : { shortSide }),
+    quality,
+    tolerant,
+    validate,
+    maxPixels,
+  }
+}
