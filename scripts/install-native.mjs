@@ -159,7 +159,7 @@ function compile() {
   })
   if (building.status !== 0) {
     console.error(building.stdout, building.stderr)
-    fail('the addon does not compile; what the compiler said stands above')
+    fail('the addon could not be built; node-gyp says above why')
   }
   const reason = whyItDoesNotLoad(addon)
   if (reason !== undefined) fail(`the addon was compiled but does not load: ${reason}`)

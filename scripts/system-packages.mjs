@@ -50,6 +50,11 @@ export function howToInstall(wanted) {
   ].join('\n')
 }
 
+/** The same in one line. @param {SystemPackage} wanted */
+export function missing({ what, apt, dnf, brew }) {
+  return `missing: ${what} (${apt}; ${dnf}; ${brew})`
+}
+
 /** @param {string} command @param {readonly string[]} args */
 function succeeds(command, args) {
   try {
@@ -69,7 +74,7 @@ export function installAsRoot(wanted) {
   for (const line of [wanted.apt, wanted.dnf]) {
     const [manager = '', verb = '', ...names] = line.split(' ')
     if (!succeeds(manager, ['--version'])) continue
-    console.error(`${wanted.what} is missing: running ${line}`)
+    console.error(`headrace: missing: ${wanted.what}; running ${line}`)
     const args = [verb, '-y', ...names]
     if (succeeds(manager, args)) return true
     // A fresh container has no package lists yet.

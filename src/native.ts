@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { HeadraceError } from './errors.ts'
 import type { MappedBytes } from './mapped.ts'
 
@@ -119,9 +118,9 @@ interface Addon {
 }
 
 function load(): Addon {
-  const root = dirname(dirname(fileURLToPath(import.meta.url)))
   const require = createRequire(import.meta.url)
   try {
+    const root = dirname(require.resolve('headrace/package.json'))
     const find = require('node-gyp-build') as (folder: string) => Addon
     const addon = find(root)
     addon.info()

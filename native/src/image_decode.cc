@@ -9,6 +9,8 @@ namespace {
 
 // Output sides and picture sides beyond this are refused: libjpeg's own limit on a side.
 constexpr int kMaxSide = 65500;
+// Bytes of rows between the two passes of a resize; 16384 rows to 8192 x 16 pixels still fit.
+constexpr double kMaxRing = 256 << 20;
 
 Fault check(const Box& box, const View& view, int width, int height) {
   const PixelRect& clip = box.clip;
@@ -17,7 +19,11 @@ Fault check(const Box& box, const View& view, int width, int height) {
   const bool boxSound = std::isfinite(box.x) && std::isfinite(box.y) && box.width > 0 && box.height > 0 &&
                         box.width <= 2.0 * kMaxSide && box.height <= 2.0 * kMaxSide && std::fabs(box.x) <= 2.0 * kMaxSide &&
                         std::fabs(box.y) <= 2.0 * kMaxSide;
-  if (clipInside && boxSound && box.outWidth(view) <= kMaxSide && box.outHeight(view) <= kMaxSide) return {};
+  if (clipInside && boxSound && box.outWidth(view) <= kMaxSide && box.outHeight(view) <= kMaxSide) {
+    if (Resampler::ringBytes(view, box) <= kMaxRing) return {};
+    return Fault::of(FaultCode::limit, "%.0f rows to %d of %d pixels need more than %.0f MiB", box.height, box.outHeight(view),
+                     box.outWidth(view), kMaxRing / (1 << 20));
+  }
   return Fault::of(FaultCode::limit, "crop %d,%d %dx%d lies outside the picture of %dx%d", clip.x, clip.y, clip.width, clip.height,
                    width, height);
 }
@@ -76,6 +82,7 @@ Fault decodeImage(const Picture& picture, const JpegOptions& options, std::span<
   const Fault fault = attempt();
   if (fault)
     for (size_t k = 0; k < views.size(); k++) std::memset(out[k], 0, boxes[k].outBytes(views[k]));
+  scratch.trim();
   return fault;
 }
 

@@ -97,7 +97,7 @@ Fault JpegReader::open(const uint8_t* data, size_t size, const JpegOptions& opti
     return fault();
   }
   jpeg_mem_src(&info_, data, static_cast<unsigned long>(size));
-  if (jpeg_read_header(&info_, TRUE) != JPEG_HEADER_OK) return Fault::of(FaultCode::corrupt, "no picture in the file");
+  if (jpeg_read_header(&info_, TRUE) != JPEG_HEADER_OK) return Fault::of(FaultCode::corrupt, "%s", "no picture in the file");
   const double pixels = static_cast<double>(info_.image_width) * info_.image_height;
   if (!(pixels <= options.maxPixels))
     return Fault::of(FaultCode::limit, "the header says %ux%u pixels, more than maxPixels (%.0f)", info_.image_width,

@@ -40,6 +40,11 @@ PixelRect Resampler::reach(const View& view, const Box& box) {
   return rect;
 }
 
+double Resampler::ringBytes(const View& view, const Box& box) {
+  const double taps = std::min(2 * std::max(1.0, box.height / box.outHeight(view)) + 2, box.clip.height + 2.0);
+  return 2 * taps * 3 * (box.outWidth(view) + static_cast<double>(kRowAlign)) * sizeof(int16_t);  // twice: a power of two
+}
+
 PixelRect Resampler::begin(const View& view, const Box& box, uint8_t* out) {
   view_ = &view;
   out_ = out;
@@ -165,6 +170,13 @@ void Resampler::emitInterleaved(int outRow, const uint8_t* rgb) {
       kernels_.normalizeF32(rgb, samples, view_->scale, view_->bias, 3, reinterpret_cast<float*>(out_) + at);
       break;
   }
+}
+
+void Resampler::release() {
+  planes_ = std::vector<uint8_t>();
+  ring_ = std::vector<int16_t>();
+  outRow_ = std::vector<uint8_t>();
+  taps_ = std::vector<const int16_t*>();
 }
 
 size_t Resampler::bytes() const {

@@ -16,6 +16,9 @@ class Resampler final : public RowSink {
 
   // A rectangle that holds every pixel the view reads (begin's may be smaller).
   static PixelRect reach(const View& view, const Box& box);
+  // Memory that the rows between the passes of a resize would take: an enormous box over few rows of output needs more
+  // than a thread should have.
+  static double ringBytes(const View& view, const Box& box);
   // Prepares for one picture and returns the rectangle whose rows must follow, top to bottom.
   // `out` has box.outBytes(view) bytes.
   PixelRect begin(const View& view, const Box& box, uint8_t* out);
@@ -24,6 +27,8 @@ class Resampler final : public RowSink {
   void row(int y, const uint8_t* rgb) override;
 
   size_t bytes() const;
+  // Gives the memory back; the next picture takes new.
+  void release();
 
  private:
   void resizeRow(int y, const uint8_t* rgb);

@@ -17,6 +17,15 @@ struct Scratch {
   Resampler resampler{kernels()};
   std::vector<uint8_t> pixels;  // a decoded rectangle that several views share
 
+  // One huge picture must not keep its memory in every thread for ever. Below this, taking it anew would cost more than
+  // it saves: a decoded picture of 22 megapixels.
+  static constexpr size_t kKept = 64 << 20;
+  void trim() {
+    if (bytes() <= kKept) return;
+    pixels = std::vector<uint8_t>();
+    resampler.release();
+  }
+
   size_t bytes() const { return reader.bytes() + resampler.bytes() + pixels.capacity(); }
   // Change in bytes() since the last call.
   ptrdiff_t grown() {

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { howToInstall, installAsRoot, PACKAGES } from '../system-packages.mjs'
+import { installAsRoot, missing, PACKAGES } from '../system-packages.mjs'
 import { root, run } from './command.mjs'
 import { counted, skipped } from './report.mjs'
 
@@ -20,7 +20,7 @@ async function pythonWithNumpy() {
   for (const python of [venvPython, 'python3']) if (await hasNumpy(python)) return { python }
   const create = ['python3', '-m', 'venv', '--clear', venv]
   if (!(await run(create)).ok && !(installAsRoot(PACKAGES.venv) && (await run(create)).ok))
-    return { reason: howToInstall(PACKAGES.venv).replace(/\n\s*/g, ' ') }
+    return { reason: missing(PACKAGES.venv) }
   const installing = await run([venvPython, '-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', 'numpy'])
   if (await hasNumpy(venvPython)) return { python: venvPython }
   return { reason: `pip cannot install numpy: ${installing.output.trim().split('\n').at(-1)}` }

@@ -1,6 +1,7 @@
 export type { FaultRecord, LoaderReport } from './faults.ts'
 export { Loader, type RecordedPlan } from './loader.ts'
-export { LOADER_OPTIONS, type LoaderOptions, type LoaderSettings, type OnError, type Tail } from './options.ts'
+export type { Tail } from '../sampling/shards.ts'
+export { LOADER_OPTIONS, type LoaderOptions, type LoaderSettings, type OnError } from './options.ts'
 export { locate, type StoredSource } from './source.ts'
 export type { LoaderState } from './state.ts'
 export type {

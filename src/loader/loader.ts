@@ -1,7 +1,7 @@
 import type { Dataset, Sample } from '../datasets/types.ts'
 import { HeadraceError, isHeadraceError, throwIfAborted } from '../errors.ts'
 import { native } from '../native.ts'
-import { shardPlan } from '../sampling/shards.ts'
+import { type ShardPlan, shardPlan } from '../sampling/shards.ts'
 import { makeBatch, makeLease } from './batch.ts'
 import { type FaultRecord, type LoaderReport, MAX_FAULT_RECORDS, Substitution } from './faults.ts'
 import { genericDecoder } from './fields.ts'
@@ -50,7 +50,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   readonly #fingerprint: string
   readonly #substitution: Substitution
   readonly #faults: FaultRecord[] = []
-  readonly #shards: ReturnType<typeof shardPlan>
+  readonly #shards: ShardPlan
   #ring: SlotRing | undefined
   #epoch: number
   #position: number
@@ -188,10 +188,10 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   }
 
   #stepAt(position: number): number {
-    const { globalBatch } = this.#shards
-    if (position % globalBatch !== 0 && position !== this.#settings.sampler.length)
+    const { globalBatch, end } = this.#shards
+    if (position % globalBatch !== 0 || position > end)
       throw new HeadraceError('E_STATE', `resume: position ${position} is not a multiple of the global batch (${globalBatch})`)
-    return Math.ceil(position / globalBatch)
+    return position / globalBatch
   }
 
   async *#iterateEpoch(): AsyncGenerator<B, void, undefined> {
@@ -215,10 +215,11 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
         }
         current = await within(ahead[0] as Promise<Prepared>, timeout, signal)
         ahead.shift()
-        const delivered = current.plan.step + 1
-        const last = delivered === this.#globalSteps()
+        // Over all ranks: one that has no share in the last short batch must not call the epoch done before it is.
+        const reached = (current.plan.step + 1) * this.#shards.globalBatch
+        const last = reached >= this.#shards.end
         this.#epoch = last ? epoch + 1 : epoch
-        this.#position = last ? 0 : delivered * this.#shards.globalBatch
+        this.#position = last ? 0 : reached
         yield current.batch as B
       }
       this.#epoch = epoch + 1
@@ -233,13 +234,6 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
       const given = ahead.map((prepared) => prepared.then(({ batch }) => batch.release(), () => {}))
       if (!abandoned) await Promise.all(given)
     }
-  }
-
-  /** Steps of the epoch over all ranks: a rank with no share in the last short batch has one less. */
-  #globalSteps(): number {
-    const { tail, sampler } = this.#settings
-    const { globalBatch } = this.#shards
-    return tail === 'drop' ? Math.floor(sampler.length / globalBatch) : Math.ceil(sampler.length / globalBatch)
   }
 
   /** Makes the batch of a plan; where samples are bad, the batch that the policy makes of it. */

@@ -4,10 +4,10 @@ import type { Dataset, Schema } from '../datasets/types.ts'
 import { discoverRank } from '../distributed/rank.ts'
 import { HeadraceError } from '../errors.ts'
 import { randomSampler, sequentialSampler } from '../sampling/samplers.ts'
+import type { Tail } from '../sampling/shards.ts'
 import type { Sampler } from '../sampling/types.ts'
 import type { LoaderState } from './state.ts'
 
-export type Tail = 'short' | 'pad' | 'drop'
 export type OnError = 'throw' | 'skip' | 'replace'
 
 export interface LoaderOptions {

@@ -1,5 +1,5 @@
 import type { Sampler } from '../sampling/types.ts'
-import type { shardPlan } from '../sampling/shards.ts'
+import type { ShardPlan } from '../sampling/shards.ts'
 
 /** What one step of one rank is made of: plain data, the same whenever it is asked for. */
 export interface StepPlan {
@@ -9,8 +9,6 @@ export interface StepPlan {
   readonly repeats: Uint32Array
   readonly padding: number
 }
-
-type ShardPlan = ReturnType<typeof shardPlan>
 
 /** Positions of a rank's step -> sample ids. Positions past the end begin the sequence again, each time as a repeat. */
 export function planStep(sampler: Sampler, shards: ShardPlan, epoch: number, step: number): StepPlan {

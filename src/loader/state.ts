@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { show } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
-import type { Tail } from './options.ts'
+import type { Tail } from '../sampling/shards.ts'
 
 /** Where a loader stands: JSON, a few integers. Everything else follows from them. */
 export interface LoaderState {

@@ -1,14 +1,125 @@
-import { nonNegativeInteger } from '../checks.ts'
+import { nonNegativeInteger, show } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
 import { highWord, MAX_WORD, threefry, viewKey } from './random.ts'
+
+/** Keys of the order are drawn apart from every view's; the NUL keeps it off the names that people give to views. */
+const ORDER_STREAM = viewKey('order\0')
+
+/**
+ * Rounds, measured: chi-square of differences at lags 1, 2, b and b + 1 over 4e7 pairs. 8 rounds show a bias up to 100
+ * positions and none from 200 on; few positions have few keys per round, so they take more rounds, which costs little.
+ */
+const ROUNDS = 8
+const ROUNDS_WHEN_SMALL = 20
+const SMALL = 2 ** 16
+
+const TWO_32 = 2 ** 32
+
+/**
+ * 32 well-mixed bits of a value below 2^27 under two key words: the lowbias32 finalizer (C. Wellons, T. Ettinger) with
+ * the second word added half-way. Its last xor-shift is left out: only the top bits of the result count here.
+ */
+function mix(value: number, key0: number, key1: number): number {
+  let h = value ^ key0
+  h = (Math.imul(h ^ (h >>> 16), 0x21f0aaad) + key1) | 0
+  return Math.imul(h ^ (h >>> 15), 0x735a2d97)
+}
 
 /**
  * A shuffle of 0 .. length-1 as arithmetic instead of an index array: a keyed bijection with its inverse.
  *
  * A position is a cell (left, right) of an a x b grid that is just big enough. Alternating additive Feistel rounds
  * move it: left += F(right) mod a, then right += F(left) mod b, each with its own key. A cell past `length` is moved on
- * (cycle walking, Black and Rogaway 2002); fewer than one in sqrt(length) is. Frozen: resumed runs depend on the order.
+ * (cycle walking, Black and Rogaway 2002); at most one in sqrt(length) is. Frozen: resumed runs depend on the order.
  */
+export class Permutation {
+  readonly length: number
+  readonly #a: number
+  readonly #b: number
+  /** Two words a round. */
+  readonly #keys: Int32Array
 
-/** Keys of the order are drawn apart from every view's; the NUL keeps it off the names that people give to views. */
-export const ORDER_STREAM = viewKey('order\0')
+  /** `length` and `seed`: integers of 0 or more; `epoch` and `stream`: 32 bits each. E_USAGE otherwise. */
+  constructor(length: number, seed: number, epoch: number, stream: number = ORDER_STREAM) {
+    this.length = nonNegativeInteger('length', length)
+    nonNegativeInteger('seed', seed)
+    nonNegativeInteger('epoch', epoch, MAX_WORD)
+    nonNegativeInteger('stream', stream, MAX_WORD)
+    this.#a = Math.ceil(Math.sqrt(length))
+    this.#b = length === 0 ? 0 : Math.ceil(length / this.#a)
+    const block = new Int32Array(2)
+    threefry(seed | 0, highWord(seed), epoch | 0, stream | 0, block)
+    const [key0 = 0, key1 = 0] = block
+    const rounds = length < SMALL ? ROUNDS_WHEN_SMALL : ROUNDS
+    this.#keys = new Int32Array(2 * rounds)
+    for (let round = 0; round < rounds; round++) threefry(key0, key1, round, 0, this.#keys.subarray(2 * round))
+  }
+
+  /** The id at a position. */
+  permute(position: number): number {
+    const out = new Float64Array(1)
+    this.fill(position, out)
+    return out[0] ?? 0
+  }
+
+  /** The ids at positions start .. start + out.length - 1. E_USAGE if they are not all within 0 .. length-1. */
+  fill(start: number, out: Float64Array): void {
+    const { length } = this
+    const count = out.length
+    if (!Number.isSafeInteger(start) || start < 0 || start + count > length)
+      throw new HeadraceError(
+        'E_USAGE',
+        `positions must be within 0 .. ${length - 1}, but got ${count} from ${show(start)}`,
+      )
+    const a = this.#a
+    const b = this.#b
+    const keys = this.#keys
+    // Multiplying by size / 2^32 maps 32 bits to 0 .. size-1 without a division; exact enough in doubles everywhere.
+    const scaleA = a / TWO_32
+    const scaleB = b / TWO_32
+    let row = count === 0 ? 0 : Math.floor(start / b)
+    let column = start - row * b
+    for (let i = 0; i < count; i++) {
+      let left = row | 0
+      let right = column | 0
+      let id: number
+      do {
+        for (let k = 0; k < keys.length; k += 4) {
+          left = (left + (((mix(right, keys[k] ?? 0, keys[k + 1] ?? 0) >>> 0) * scaleA) | 0)) | 0
+          if (left >= a) left = (left - a) | 0
+          right = (right + (((mix(left, keys[k + 2] ?? 0, keys[k + 3] ?? 0) >>> 0) * scaleB) | 0)) | 0
+          if (right >= b) right = (right - b) | 0
+        }
+        id = left * b + right
+      } while (id >= length)
+      out[i] = id
+      if (++column === b) {
+        column = 0
+        row++
+      }
+    }
+  }
+
+  /** The position at which `id` stands: `permute(invert(id)) === id`. E_USAGE if it is not within 0 .. length-1. */
+  invert(id: number): number {
+    const { length } = this
+    if (!Number.isSafeInteger(id) || id < 0 || id >= length)
+      throw new HeadraceError('E_USAGE', `id must be within 0 .. ${length - 1}, but got ${show(id)}`)
+    const a = this.#a
+    const b = this.#b
+    const keys = this.#keys
+    let left = Math.floor(id / b)
+    let right = id - left * b
+    let position: number
+    do {
+      for (let k = keys.length - 4; k >= 0; k -= 4) {
+        right -= Math.floor((mix(left, keys[k + 2] ?? 0, keys[k + 3] ?? 0) >>> 0) * (b / TWO_32))
+        if (right < 0) right += b
+        left -= Math.floor((mix(right, keys[k] ?? 0, keys[k + 1] ?? 0) >>> 0) * (a / TWO_32))
+        if (left < 0) left += a
+      }
+      position = left * b + right
+    } while (position >= length)
+    return position
+  }
+}

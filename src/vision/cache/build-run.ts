@@ -165,8 +165,6 @@ export class BuildRun {
   }
 
   #take(prepared: PreparedSample): void {
-    this.#next = prepared.id + 1
-    this.#rowsWaiting++
     if (prepared.kind === 'fault') {
       const { error } = prepared
       if (!isHeadraceError(error) || !SAMPLE_FAULTS.includes(error.code)) throw error
@@ -177,8 +175,15 @@ export class BuildRun {
         throw new HeadraceError(error.code, message, { hint: "leave bad samples out with onError: 'skip' (--on-error skip)", ...details })
       }
       this.#skipped.push({ key, code: error.code, reason: error.message })
-      return
+    } else {
+      this.#add(prepared)
     }
+    // only now: a build that ends here must meet this sample again when it goes on
+    this.#next = prepared.id + 1
+    this.#rowsWaiting++
+  }
+
+  #add(prepared: PreparedSample & { kind: 'row' }): void {
     this.#columns.add(prepared.row)
     this.#samples++
     this.#sourceBytes += prepared.sourceBytes

@@ -26,8 +26,9 @@ function setUint64(block: Buffer, value: number, at: number): void {
   block.writeUInt32LE(Math.floor(value / TWO_32), at + 4)
 }
 
-/** Adds one value to the files of its field. */
+/** Adds one value to the files of its field. Values fit their field: `prepareSample` has seen to that. */
 type Append = (value: StoredValue) => void
+type FieldAppend = readonly [field: string, append: Append]
 
 function appendBlob(data: AppendFile, table: AppendFile, checksums: AppendFile): Append {
   return (value) => {
@@ -67,18 +68,15 @@ function appendText(data: AppendFile, table: AppendFile, checksums: AppendFile):
   }
 }
 
-function appendNumber(name: string, table: AppendFile, field: Field): Append {
+function appendNumber(table: AppendFile, field: Field): Append {
   if (isFloat(field))
     return (value) => {
       const { block, at } = table.room(8)
-      block.writeDoubleLE(Number(value), at)
+      block.writeDoubleLE(value as number, at)
     }
   return (value) => {
-    const integer = BigInt(value as number | bigint)
-    if (BigInt.asIntN(64, integer) !== integer)
-      throw new HeadraceError('E_LIMIT', `field ${name}: ${integer} does not fit into an int64`)
     const { block, at } = table.room(8)
-    block.writeBigInt64LE(integer, at)
+    block.writeBigInt64LE(value as bigint, at)
   }
 }
 
@@ -99,9 +97,9 @@ export function fieldFiles(name: string, field: Field): readonly (readonly [file
 export class Columns {
   readonly #files: readonly AppendFile[]
   readonly #descriptors: readonly number[]
-  readonly #append: readonly (readonly [field: string, append: Append])[]
+  readonly #append: readonly FieldAppend[]
 
-  private constructor(files: readonly AppendFile[], descriptors: readonly number[], append: Columns['#append']) {
+  private constructor(files: readonly AppendFile[], descriptors: readonly number[], append: readonly FieldAppend[]) {
     this.#files = files
     this.#descriptors = descriptors
     this.#append = append
@@ -112,7 +110,7 @@ export class Columns {
     await mkdir(folder, { recursive: true })
     const files: AppendFile[] = []
     const descriptors: number[] = []
-    const append: [string, Append][] = []
+    const append: FieldAppend[] = []
     try {
       for (const [name, field] of Object.entries(schema)) {
         const own: AppendFile[] = []
@@ -168,6 +166,6 @@ export class Columns {
 function appendOf(name: string, field: Field, files: readonly AppendFile[]): Append {
   const [first, table, checksums] = files
   if (first === undefined) throw new HeadraceError('E_STATE', `field ${name} has no files`)
-  if (table === undefined || checksums === undefined) return appendNumber(name, first, field)
+  if (table === undefined || checksums === undefined) return appendNumber(first, field)
   return storageOf(field.kind) === 'blob' ? appendBlob(first, table, checksums) : appendText(first, table, checksums)
 }

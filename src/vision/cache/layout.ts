@@ -23,6 +23,9 @@ export const TEXT_ROW_BYTES = 16
 export const TEXT_ROW: NpyDescr = '<u8'
 export const CHECKSUM: NpyDescr = '<u4'
 
+/** How an image field's pictures are stored. */
+export type ImageEncoding = 'jpeg' | 'yuv420'
+
 export type Storage = 'blob' | 'text' | 'number'
 
 export interface FieldFiles {

@@ -1,8 +1,10 @@
-import type { Sample, Value } from '../../datasets/types.ts'
+import { show } from '../../checks.ts'
+import type { Field, Sample, Value } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
 import type { BuildSource } from './build-source.ts'
 import type { StoredValue } from './columns.ts'
 import type { ImageIntake, TakenImage } from './intake.ts'
+import { isFloat } from './layout.ts'
 
 /** A sample on its way into the cache. */
 export type PreparedSample = {
@@ -25,9 +27,28 @@ export type PreparedSample = {
   | { readonly kind: 'fault'; readonly error: unknown }
 )
 
+function refuse(sample: number, field: string, wanted: string, value: unknown): HeadraceError {
+  return new HeadraceError('E_USAGE', `sample ${sample}: field ${field} must be ${wanted}, but got ${show(value)}`, { sample, field })
+}
+
 function bytesOf(id: number, name: string, value: Value): Uint8Array {
   if (value instanceof Uint8Array) return value
-  throw new HeadraceError('E_USAGE', `sample ${id}: field ${name} must be a Uint8Array, but got ${typeof value}`, { sample: id, field: name })
+  throw refuse(id, name, 'a Uint8Array', value)
+}
+
+/** A string, or a number as it is stored: float64, or an int64 as bigint. */
+function scalarOf(id: number, name: string, field: Field, value: Value): string | number | bigint {
+  if (field.kind === 'string') {
+    if (typeof value === 'string') return value
+    throw refuse(id, name, 'a string', value)
+  }
+  if (isFloat(field)) {
+    if (typeof value === 'number') return value
+    throw refuse(id, name, 'a number', value)
+  }
+  if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) return value
+  if (typeof value === 'number' && Number.isSafeInteger(value)) return BigInt(value)
+  throw refuse(id, name, 'an integer that fits into an int64', value)
 }
 
 async function prepared(id: number, sample: Sample, source: BuildSource, intake: ImageIntake): Promise<PreparedSample> {
@@ -36,11 +57,12 @@ async function prepared(id: number, sample: Sample, source: BuildSource, intake:
   const reencoded: string[] = []
   let sourceBytes = 0
   let storedBytes = 0
-  for (const [name, { kind }] of Object.entries(source.schema)) {
+  for (const [name, field] of Object.entries(source.schema)) {
+    const { kind } = field
     const value = sample[name]
     if (value === undefined) throw new HeadraceError('E_USAGE', `sample ${id} has no field ${name}`, { sample: id, field: name })
     if (kind !== 'image' && kind !== 'bytes') {
-      row.push(value)
+      row.push(scalarOf(id, name, field, value))
       storedBytes += typeof value === 'string' ? value.length : 8
       continue
     }

@@ -1,0 +1,120 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { isHeadraceError, throwIfAborted } from '../../errors.ts'
+import { combineCrc32c } from '../../formats/crc32c.ts'
+import { parseJpeg } from '../../formats/jpeg.ts'
+import type { MappedBytes } from '../../mapped.ts'
+import { native } from '../../native.ts'
+import { hexChecksum } from './manifest.ts'
+
+/** Where each sample's bytes lie in its file, in bytes; and what a picture's pixels are said to be. */
+export interface SampleRows {
+  readonly count: number
+  offset(id: number): number
+  size(id: number): number
+  height?(id: number): number
+  width?(id: number): number
+}
+
+export interface SampleProblem {
+  readonly sample: number
+  readonly reason: string
+}
+
+export interface Watch {
+  readonly threads: number
+  readonly signal: AbortSignal | undefined
+  /** Called with samples that have been looked at since the last call. */
+  readonly advance: (samples: number) => void
+}
+
+/** Samples that one call of the addon checks: a few megabytes to a few hundred, so that progress shows. */
+const BATCH = 1024
+
+/** Rows of 32-bit words: `stride` of them a sample; offset and size as 64-bit numbers first. */
+export function rowsOf(words: Uint32Array, stride: 4 | 6): SampleRows {
+  const long = (at: number): number => (words[at] ?? 0) + (words[at + 1] ?? 0) * 2 ** 32
+  const rows = {
+    count: words.length / stride,
+    offset: (id: number) => long(id * stride),
+    size: (id: number) => long(id * stride + 2),
+  }
+  if (stride === 4) return rows
+  return { ...rows, height: (id) => words[id * 6 + 4] ?? 0, width: (id) => words[id * 6 + 5] ?? 0 }
+}
+
+/** The first sample whose bytes do not start where those of the one before end, or are not in the file. */
+export function firstMisplaced(rows: SampleRows, fileBytes: number): number | undefined {
+  let end = 0
+  for (let id = 0; id < rows.count; id++) {
+    if (rows.offset(id) !== end) return id
+    end += rows.size(id)
+    if (end > fileBytes) return id
+  }
+  return undefined
+}
+
+/**
+ * Compares the checksum of every sample that lies in the file with `sums`. `whole` is the checksum of the samples one
+ * after the other: that of the file, if they fill it.
+ */
+export async function checkSums(map: MappedBytes, rows: SampleRows, sums: Uint32Array, watch: Watch): Promise<{ problems: SampleProblem[]; whole: number }> {
+  const problems: SampleProblem[] = []
+  let whole = 0
+  for (let start = 0; start < rows.count; start += BATCH) {
+    throwIfAborted(watch.signal, 'verifying')
+    const count = Math.min(BATCH, rows.count - start)
+    const ids = Array.from({ length: count }, (_, i) => start + i).filter((id) => rows.offset(id) + rows.size(id) <= map.bytes)
+    const found = await native.crc32cMapped(
+      map,
+      Float64Array.from(ids, (id) => rows.offset(id)),
+      Float64Array.from(ids, (id) => rows.size(id)),
+      watch.threads,
+    )
+    ids.forEach((id, i) => {
+      const crc = found[i] ?? 0
+      const said = sums[id] ?? 0
+      whole = combineCrc32c(whole, crc, rows.size(id))
+      if (crc !== said) problems.push({ sample: id, reason: `its bytes have the checksum ${hexChecksum(crc)}, not ${hexChecksum(said)}` })
+    })
+    watch.advance(count)
+  }
+  return { problems, whole }
+}
+
+/** What can be said of a picture without a checksum: its markers are whole, and agree with its row. */
+function pictureProblem(bytes: Uint8Array, width: number, height: number): string | undefined {
+  try {
+    const info = parseJpeg(bytes)
+    if (!info.hasEndMarker) return 'the JPEG has no end marker'
+    if (info.width !== width || info.height !== height)
+      return `the JPEG has ${info.width} x ${info.height} pixels, its row says ${width} x ${height}`
+    return undefined
+  } catch (error) {
+    if (isHeadraceError(error)) return error.message
+    throw error
+  }
+}
+
+/** Looks at every picture of a cache without checksums. */
+export async function checkPictures(map: MappedBytes, rows: SampleRows, encoding: 'jpeg' | 'yuv420', watch: Watch): Promise<SampleProblem[]> {
+  const problems: SampleProblem[] = []
+  for (let id = 0; id < rows.count; id++) {
+    if (id % BATCH === 0) {
+      throwIfAborted(watch.signal, 'verifying')
+      await nextTurn()
+    }
+    const offset = rows.offset(id)
+    const size = rows.size(id)
+    const width = rows.width?.(id) ?? 0
+    const height = rows.height?.(id) ?? 0
+    watch.advance(1)
+    if (offset + size > map.bytes) continue
+    if (encoding === 'jpeg') {
+      const reason = pictureProblem(native.readMapped(map, offset, size), width, height)
+      if (reason !== undefined) problems.push({ sample: id, reason })
+    } else if (size !== width * height + 2 * (width >> 1) * (height >> 1)) {
+      problems.push({ sample: id, reason: `${size} bytes are not ${width} x ${height} pixels of YUV 4:2:0` })
+    }
+  }
+  return problems
+}
