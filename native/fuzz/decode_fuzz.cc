@@ -34,6 +34,8 @@ constexpr double kMaxPixels = 1 << 20;
 constexpr size_t kMaxOutput = 1 << 18;  // pixels of one view, for speed
 constexpr int kMaxSide = 65500;         // what jobs_binding.cc lets through as the sides of a view
 
+constexpr float kScale[] = {0.01712475f, 0.017507f, 0.01742919f}, kBias[] = {-2.117904f, -2.0357141f, -1.8044444f};
+
 enum class BoxKind { clip, copy, fraction, raw };
 
 struct __attribute__((packed)) ViewOptions {
@@ -117,7 +119,7 @@ Job part(const Job& job, size_t k) { return {job.picture, job.options, {job.view
 int within(uint16_t fraction, int size) { return static_cast<int>(fraction / 65536.0 * size); }
 
 PixelRect clipOf(const ViewOptions& options, int width, int height) {
-  const uint16_t* c = options.clip;
+  const uint16_t c[] = {options.clip[0], options.clip[1], options.clip[2], options.clip[3]};
   if (options.flags & 8) return {c[0], c[1], c[2], c[3]};
   if (!(options.flags & 4)) return {0, 0, width, height};
   const int x = within(c[0], width), y = within(c[1], height);
@@ -170,12 +172,12 @@ Job jobOf(const Options& options, std::span<const uint8_t> jpeg) {
               static_cast<PixelType>((asked.flags >> 4) % 3)};
     if (view.width == 0 || view.height == 0) view.width = view.height = 0;
     if (options.scale != 0) {
-      std::copy_n(std::initializer_list<float>{0.01712475f, 0.017507f, 0.01742919f}.begin(), 3, view.scale);
-      std::copy_n(std::initializer_list<float>{-2.117904f, -2.0357141f, -1.8044444f}.begin(), 3, view.bias);
+      std::copy_n(kScale, 3, view.scale);
+      std::copy_n(kBias, 3, view.bias);
     }
     Box box = boxOf(asked, clipOf(asked, job.picture.width, job.picture.height), view);
     const auto fits = [&] { return static_cast<size_t>(box.outWidth(view)) * static_cast<size_t>(box.outHeight(view)) <= kMaxOutput; };
-    if (!fits()) view = {std::max(1, view.width), 1, view.planar, view.type};
+    if (!fits()) view.width = std::max(1, view.width), view.height = 1;
     job.views.push_back(view);
     job.boxes.push_back(box);
   }

@@ -48,9 +48,10 @@ Slot::Rows& Slot::rows(size_t offset, size_t stride, size_t count) {
     rows_.offset = offset;
     rows_.stride = stride;
     rows_.dirty.clear();
+    // Clean only if nothing was ever written into the memory before this geometry.
+    rows_.unseen = fresh_ ? 0 : stride;
   }
-  // Rows first seen in this geometry: clean only if nothing was ever written into the memory.
-  if (rows_.dirty.size() < count) rows_.dirty.resize(count, fresh_ || same ? 0 : stride);
+  if (rows_.dirty.size() < count) rows_.dirty.resize(count, rows_.unseen);
   fresh_ = false;
   return rows_;
 }

@@ -40,12 +40,16 @@ class Slot {
   // row left there need clearing, so the slot remembers how far each row is dirty.
   struct Rows {
     size_t offset = 0, stride = 0;
+    size_t unseen = 0;  // how far a row behind those of `dirty` is dirty
     std::vector<size_t> dirty;
   };
   // The state for rows of this geometry. Where the geometry changed, every row counts as dirty to its end.
   Rows& rows(size_t offset, size_t stride, size_t count);
   // Call before writing anything else into the slot.
-  void forgetRows() { rows_.stride = 0; }
+  void forgetRows() {
+    rows_.stride = 0;
+    fresh_ = false;
+  }
 
  private:
   std::shared_ptr<SlotMemory> memory_;

@@ -1,24 +1,16 @@
-import type { Dataset, Sample } from '../datasets/types.ts'
+import type { Dataset } from '../datasets/types.ts'
 import { HeadraceError, isHeadraceError, throwIfAborted } from '../errors.ts'
 import { native } from '../native.ts'
 import { type ShardPlan, shardPlan } from '../sampling/shards.ts'
-import { makeBatch, makeLease } from './batch.ts'
-import { type FaultRecord, type LoaderReport, MAX_FAULT_RECORDS, Substitution } from './faults.ts'
+import { BatchMaker, type Prepared, type RecordedFields } from './batch-maker.ts'
+import { FaultPolicy, type LoaderReport } from './faults.ts'
 import { genericDecoder } from './fields.ts'
 import { within } from './deadline.ts'
 import { type LoaderOptions, type LoaderSettings, settle } from './options.ts'
 import { planStep, type StepPlan } from './plan.ts'
 import { SlotClaim, SlotRing } from './slots.ts'
 import { checkState, fingerprintOf, type LoaderState } from './state.ts'
-import type { Batch, DecodePlan, Decoder, DecoderFactory, FieldBatch, Rows, SampleFault } from './types.ts'
-
-/** Fields start at multiples of this in a slot: a cache line, and any element type. */
-const FIELD_ALIGN = 64
-
-interface Prepared {
-  readonly batch: Batch
-  readonly plan: StepPlan
-}
+import type { Batch, DecoderFactory } from './types.ts'
 
 /** A step's plan with what each field decides, as JSON: print it, keep it, replay it. */
 export interface RecordedPlan {
@@ -30,12 +22,12 @@ export interface RecordedPlan {
   readonly padding: number
   readonly ids: readonly number[]
   readonly repeats: readonly number[]
-  readonly fields: Readonly<Record<string, unknown>>
+  readonly fields: RecordedFields
 }
 
 let groups = 0
 /** Loaders count against their own thread bounds in the shared pool; 0 is for work outside loaders. */
-export function newGroup(): number {
+function newGroup(): number {
   return ++groups
 }
 
@@ -44,26 +36,21 @@ export function newGroup(): number {
  * `for await`; iterating again goes on with the next epoch. One iteration at a time.
  */
 export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
-  readonly #dataset: Dataset
   readonly #settings: LoaderSettings
-  readonly #decoders: ReadonlyMap<string, Decoder>
   readonly #fingerprint: string
-  readonly #substitution: Substitution
-  readonly #faults: FaultRecord[] = []
+  readonly #maker: BatchMaker
+  readonly #policy: FaultPolicy
   readonly #shards: ShardPlan
   #ring: SlotRing | undefined
   #epoch: number
   #position: number
   #iterating = false
   #closed = false
-  #skipped = 0
-  #replaced = 0
 
   constructor(dataset: Dataset, options: LoaderOptions, decoders: (settings: LoaderSettings, group: number) => DecoderFactory) {
     if (options.resume !== undefined) checkState(options.resume)
     const settings = settle(dataset, options)
     const { length } = settings.sampler
-    this.#dataset = dataset
     this.#settings = settings
     this.#fingerprint = fingerprintOf(dataset, settings.order, length)
     if (options.resume !== undefined && options.resume.fingerprint !== this.#fingerprint)
@@ -71,12 +58,11 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
         hint: 'pass the dataset and the shuffle or sampler option that the state was made with',
       })
     this.#shards = shardPlan({ ...settings, length })
-    this.#substitution = new Substitution(settings.seed, dataset.length ?? length)
+    this.#policy = new FaultPolicy(settings.onError, settings.seed, dataset.length ?? length)
     const group = newGroup()
     const special = decoders(settings, group)
-    this.#decoders = new Map(
-      settings.fields.map((name) => [name, special(name) ?? genericDecoder(dataset, name, settings.threads, group)]),
-    )
+    const fields = settings.fields.map((name) => [name, special(name) ?? genericDecoder(dataset, name, settings.threads, group)] as const)
+    this.#maker = new BatchMaker(dataset, new Map(fields), settings.signal)
     this.#epoch = settings.epoch
     this.#position = settings.position
     if (this.#position > 0) this.#stepAt(this.#position)
@@ -115,7 +101,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
 
   /** Samples that were skipped or replaced until now. */
   report(): LoaderReport {
-    return { skipped: this.#skipped, replaced: this.#replaced, faults: [...this.#faults] }
+    return this.#policy.report()
   }
 
   /** What step `step` of epoch `epoch` will do on this rank. */
@@ -124,7 +110,6 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
       throw new HeadraceError('E_USAGE', `step must be an integer from 0 to ${this.steps - 1}, but got ${step}`)
     this.#settings.sampler.prepare(epoch)
     const plan = planStep(this.#settings.sampler, this.#shards, epoch, step)
-    const { plans } = await this.#planFields(plan)
     return {
       version: 1,
       fingerprint: this.#fingerprint,
@@ -134,7 +119,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
       padding: plan.padding,
       ids: [...plan.ids],
       repeats: [...plan.repeats],
-      fields: Object.fromEntries([...this.#decoders].map(([name, decoder]) => [name, decoder.record(plans.get(name) as DecodePlan)])),
+      fields: await this.#maker.record(plan),
     }
   }
 
@@ -237,128 +222,22 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   }
 
   /** Makes the batch of a plan; where samples are bad, the batch that the policy makes of it. */
-  async #prepare(original: StepPlan, claim: SlotClaim, recorded?: Readonly<Record<string, unknown>>): Promise<Prepared> {
+  async #prepare(original: StepPlan, claim: SlotClaim, recorded?: RecordedFields): Promise<Prepared> {
     try {
-      return await this.#underPolicy(original, claim, recorded)
+      for (;;) {
+        const plan = this.#policy.admit(original)
+        const result = await this.#maker.attempt(plan, claim, plan === original ? recorded : undefined)
+        if ('batch' in result) {
+          this.#policy.delivered(original, plan)
+          return result
+        }
+        this.#policy.failed(result.faults)
+      }
     } catch (error) {
       claim.drop()
       throw error
     }
   }
-
-  async #underPolicy(original: StepPlan, claim: SlotClaim, recorded?: Readonly<Record<string, unknown>>): Promise<Prepared> {
-    const { onError } = this.#settings
-    const reported = new Set<number>()
-    for (;;) {
-      const plan = onError === 'skip' ? this.#substitution.skip(original) : onError === 'replace' ? this.#substitution.replace(original) : original
-      if (plan === undefined) throw new HeadraceError('E_CORRUPT', `no sample can replace a bad one: ${this.#substitution.known.size} are known to be bad`)
-      const result = await this.#attempt(plan, claim, plan === original ? recorded : undefined)
-      if ('batch' in result) {
-        this.#account(original, plan)
-        return result
-      }
-      if (onError === 'throw') throw this.#errorOf(result.faults[0] as FaultRecord)
-      for (const fault of result.faults) {
-        if (reported.has(fault.sample)) continue
-        reported.add(fault.sample)
-        this.#substitution.mark(fault.sample)
-        if (this.#faults.length < MAX_FAULT_RECORDS) this.#faults.push(fault)
-      }
-    }
-  }
-
-  /** Counts the places that a policy changed in a batch. */
-  #account(original: StepPlan, plan: StepPlan): void {
-    if (plan === original) return
-    this.#skipped += original.ids.length - plan.ids.length
-    if (plan.ids.length === original.ids.length) for (const [row, id] of plan.ids.entries()) if (id !== original.ids[row]) this.#replaced++
-  }
-
-  #errorOf(fault: FaultRecord): HeadraceError {
-    const { sample, key, field, code, reason } = fault
-    return new HeadraceError(code, `sample ${sample} (${key}), field ${field}: ${reason}`, {
-      sample,
-      key,
-      field,
-      hint: "onError: 'skip' or 'replace' goes on without such samples",
-    })
-  }
-
-  async #planFields(plan: StepPlan, recorded?: Readonly<Record<string, unknown>>): Promise<{ plans: Map<string, DecodePlan>; faults: FaultRecord[] }> {
-    const { samples, faults } = await this.#readSamples(plan)
-    const rows: Rows = { epoch: plan.epoch, ids: plan.ids, repeats: plan.repeats, samples }
-    const plans = new Map<string, DecodePlan>()
-    for (const [name, decoder] of this.#decoders) {
-      const fieldPlan = decoder.plan(rows, recorded?.[name])
-      plans.set(name, fieldPlan)
-      // A row that could not be read fails in every field; once is enough.
-      faults.push(...fieldPlan.faults.filter(({ row }) => !decoder.readsSamples || samples[row] !== undefined).map((f) => this.#record(plan, name, f)))
-    }
-    return { plans, faults }
-  }
-
-  /** One try: a batch, or the rows that failed. */
-  async #attempt(
-    plan: StepPlan,
-    claim: SlotClaim,
-    recorded?: Readonly<Record<string, unknown>>,
-  ): Promise<Prepared | { readonly faults: FaultRecord[] }> {
-    const { plans, faults } = await this.#planFields(plan, recorded)
-    if (faults.length > 0) return { faults }
-    const offsets = new Map<string, number>()
-    const count = plan.ids.length
-    let bytes = roundUp(8 * count)
-    for (const [name, { bytes: own }] of plans) {
-      offsets.set(name, bytes)
-      bytes += roundUp(own)
-    }
-    const slot = await claim.take(bytes)
-    const failed: FaultRecord[] = []
-    // Every field comes to its end before the slot can go back, also where one of them throws.
-    const decoded = await Promise.allSettled(
-      [...this.#decoders].map(async ([name, decoder]) => {
-        const found = await decoder.decode(plans.get(name) as DecodePlan, { slot: slot.handle, offset: offsets.get(name) as number })
-        for (const fault of found) failed.push(this.#record(plan, name, fault))
-      }),
-    )
-    for (const result of decoded) if (result.status === 'rejected') throw result.reason
-    if (failed.length > 0) return { faults: failed }
-    const lease = makeLease(native.leaseSlot(slot.handle, bytes), () => claim.drop())
-    const fields: Record<string, FieldBatch> = {}
-    for (const [name, decoder] of this.#decoders)
-      fields[name] = decoder.deliver(plans.get(name) as DecodePlan, lease.buffer, offsets.get(name) as number)
-    const index = new BigInt64Array(lease.buffer, 0, count)
-    for (let row = 0; row < count; row++) index[row] = BigInt(plan.ids[row] as number)
-    const { epoch, step, padding } = plan
-    const meta = { epoch, step, size: count, padding, index: { data: index, shape: [count], dtype: 'int64' as const } }
-    return { plan, batch: makeBatch(fields, meta, lease) }
-  }
-
-  async #readSamples(plan: StepPlan): Promise<{ samples: (Sample | undefined)[]; faults: FaultRecord[] }> {
-    const fields = [...this.#decoders].filter(([, decoder]) => decoder.readsSamples).map(([name]) => name)
-    const faults: FaultRecord[] = []
-    if (fields.length === 0) return { samples: [], faults }
-    const { signal } = this.#settings
-    const samples = await Promise.all(
-      Array.from(plan.ids, (id, row) =>
-        this.#dataset.read(id, signal === undefined ? { fields } : { fields, signal }).catch((error: unknown) => {
-          if (!isHeadraceError(error) || error.code === 'E_CANCELLED') throw error
-          faults.push(this.#record(plan, fields[0] as string, { row, code: error.code, reason: error.message }))
-          return undefined
-        }),
-      ),
-    )
-    return { samples, faults }
-  }
-
-  #record(plan: StepPlan, field: string, { row, code, reason }: SampleFault): FaultRecord {
-    const sample = plan.ids[row] as number
-    return { sample, key: this.#dataset.describe(sample), field, code, reason }
-  }
-}
-
-function roundUp(bytes: number): number {
-  return Math.ceil(bytes / FIELD_ALIGN) * FIELD_ALIGN
 }
 
 /** Marks a promise as handled: its error is met when it is awaited, perhaps never. */

@@ -1,2 +1,15 @@
-export { openStore } from './open.ts'
-export type { Store } from './types.ts'
+export { openStore, type StoreOptions } from './open.ts'
+export type {
+  ByteRange,
+  CallOptions,
+  DeleteResult,
+  GetOptions,
+  ListEntry,
+  ListOptions,
+  ObjectBody,
+  ObjectInfo,
+  ObjectWriter,
+  PutOptions,
+  Store,
+  StoreSpec,
+} from './types.ts'

@@ -1,28 +1,67 @@
-// INTERIM (lead): replaced by the storage engineer's version
-import { open, readFile, readdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { pathToFileURL, fileURLToPath } from 'node:url'
-import type { GetOptions, ListEntry, ListOptions, ObjectBody, Store } from './types.ts'
-class Interim {
-  url: string; spec
-  root: string
-  constructor(path: string) { this.root = path; this.url = pathToFileURL(path).href; this.spec = { url: this.url } }
-  async get(key: string, o: GetOptions = {}): Promise<ObjectBody | undefined> {
-    const p = join(this.root, key)
-    const s = await stat(p).catch(() => undefined)
-    if (!s?.isFile()) return undefined
-    let data: Uint8Array = await readFile(p)
-    if (o.into) { o.into.set(data); data = o.into.subarray(0, data.length) }
-    return { info: { key, size: s.size, etag: `${s.size}-${s.mtimeMs}`, modified: s.mtimeMs }, data }
-  }
-  async *list(prefix: string, _o: ListOptions = {}): AsyncIterable<ListEntry> {
-    const all = (await readdir(this.root, { recursive: true, withFileTypes: true })).filter((e) => e.isFile()).map((e) => join(e.parentPath, e.name).slice(this.root.length + 1)).filter((k) => k.startsWith(prefix)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
-    for (const key of all) { const s = await stat(join(this.root, key)); yield { kind: 'object', key, size: s.size, etag: `${s.size}-${s.mtimeMs}`, modified: s.mtimeMs } }
-  }
-  localPath(key: string) { return join(this.root, key) }
-  async close() {}
+import { fileURLToPath } from 'node:url'
+import { show } from '../checks.ts'
+import { HeadraceError } from '../errors.ts'
+import type { Store } from './types.ts'
+
+/** What a store can be told, by name; each kind of store says which names it knows. */
+export type StoreOptions = Readonly<Record<string, unknown>>
+
+interface Scheme {
+  /** Names that may stand in the URL's query. */
+  readonly options: readonly string[]
+  /** Opens what stands behind `scheme://`, without the query. The implementation is loaded only then. */
+  open(location: string, options: StoreOptions): Promise<Store>
 }
-export async function openStore(url: string): Promise<Store> {
-  void open
-  return new Interim(resolve(url.startsWith('file:') ? fileURLToPath(url) : url)) as unknown as Store
+
+const SCHEMES: Readonly<Record<string, Scheme>> = {
+  file: {
+    options: ['sync'],
+    open: async (location, options) => (await import('./file.ts')).openFileStore(absolutePath(location), options),
+  },
+  memory: {
+    options: [],
+    open: async (location) => new (await import('./memory.ts')).MemoryStore(location),
+  },
+}
+
+/** RFC 8089 allows a host before the path; the only one whose files are here is this one. */
+function absolutePath(location: string): string {
+  const path = location.replace(/^localhost(?=\/)/, '')
+  if (path.startsWith('/')) return path
+  throw new HeadraceError('E_USAGE', `a file URL needs an absolute path, but got ${show(`file://${location}`)}`, {
+    hint: `write file:///${location}, or a plain path`,
+  })
+}
+
+/** A query counts only if every name in it is an option of the scheme; otherwise `?` is a letter of the location. */
+function splitQuery(rest: string, known: readonly string[]): { location: string; options: StoreOptions } {
+  const at = rest.lastIndexOf('?')
+  const query = [...new URLSearchParams(at < 0 ? '' : rest.slice(at + 1))]
+  if (query.length === 0 || !query.every(([name]) => known.includes(name))) return { location: rest, options: {} }
+  return { location: rest.slice(0, at), options: Object.fromEntries(query) }
+}
+
+/**
+ * Opens a store by its URL (`file:///data`, `memory://scratch`) or by the path of a directory. Strings are literal:
+ * `%41` in one is three characters. A URL object is decoded as URLs are. `options` win over the URL's query.
+ * E_UNSUPPORTED names the schemes there are.
+ */
+export async function openStore(url: string | URL, options: StoreOptions = {}): Promise<Store> {
+  const text = typeof url === 'string' ? url : url.protocol === 'file:' ? `file://${fileURLToPath(url)}` : url.href
+  const [, name, rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(text) ?? []
+  if (name === undefined) {
+    if (text === '') throw new HeadraceError('E_USAGE', 'a store needs a URL or a path, but got ""')
+    return (await import('./file.ts')).openFileStore(text, options)
+  }
+  const scheme = Object.hasOwn(SCHEMES, name.toLowerCase()) ? SCHEMES[name.toLowerCase()] : undefined
+  if (scheme === undefined)
+    throw new HeadraceError(
+      'E_UNSUPPORTED',
+      `there is no store for ${name}://, only for ${Object.keys(SCHEMES)
+        .map((each) => `${each}://`)
+        .join(', ')} and plain paths`,
+      { url: text.replace(/\?.*$/s, '') },
+    )
+  const split = splitQuery(rest, scheme.options)
+  return scheme.open(split.location, { ...split.options, ...options })
 }

@@ -21,7 +21,9 @@ export interface ObjectBody {
 }
 
 /** An object, or with a delimiter a common prefix (`prefix` ends with the delimiter). */
-export type ListEntry = ({ readonly kind: 'object' } & ObjectInfo) | { readonly kind: 'prefix'; readonly prefix: string }
+export type ListEntry =
+  | ({ readonly kind: 'object' } & ObjectInfo)
+  | { readonly kind: 'prefix'; readonly prefix: string }
 
 export interface DeleteResult {
   readonly key: string

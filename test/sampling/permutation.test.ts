@@ -24,7 +24,7 @@ describe('is a bijection', () => {
     }
   })
 
-  test.each([65_535, 65_536, 100_003])('of length %d onto itself', (length) => {
+  test.each([4095, 4096, 65_536, 100_003])('of length %d onto itself', (length) => {
     expect(
       orderOf(length, 1)
         .sort()
@@ -97,7 +97,7 @@ describe('shuffles fairly', () => {
     if (n > 3) expect(unevenness(lags.slice(1))).toBeLessThan(5)
   })
 
-  test.each([100, 1000, 65_536, 100_000])(
+  test.each([100, 1000, 4096, 100_000])(
     '%d samples: neighbours are unrelated at every lag that the grid has',
     (n) => {
       const b = Math.ceil(n / Math.ceil(Math.sqrt(n)))

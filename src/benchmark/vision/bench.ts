@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { knownOptions, oneOf, positiveInteger } from '../../checks.ts'
+import type { Schema } from '../../datasets/types.ts'
 import { availableCores } from '../../cores.ts'
 import { HeadraceError } from '../../errors.ts'
 import { imageCacheInfo, type ImageDType, type ImageLayout, load, openImageCache, PRESETS, type Preset, preset } from '../../vision/index.ts'
@@ -108,7 +109,10 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
   const operations = preset(pipeline, { size, ratio: options.ratio, dct: options.dct })
   const info = await imageCacheInfo(path)
   const cache = await openImageCache(path)
+  // Pictures and numbers: what a training step takes, and what the peers deliver. Strings are left out.
+  const fields = Object.keys(cache.schema).filter((name) => (cache.schema as Schema)[name]?.kind !== 'string') as 'image'[]
   const loader = load(cache, {
+    fields,
     batchSize,
     shuffle,
     seed,

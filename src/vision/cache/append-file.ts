@@ -1,7 +1,7 @@
 import { combineCrc32c } from '../../formats/crc32c.ts'
 import { type NpyDescr, npyHeader } from '../../formats/npy.ts'
 import { native } from '../../native.ts'
-import { writeAll } from './descriptor.ts'
+import { writeAt } from './write-at.ts'
 
 /** What an .npy file's header says about its rows. */
 export interface RowType {
@@ -104,7 +104,7 @@ export class AppendFile {
   /** Writes the header; everything appended must have been written. The whole file's size and checksum. */
   async finish(count: number): Promise<Extent> {
     const header = headerOf(this.#rows, count)
-    await writeAll(this.#fd, header.length === 0 ? [] : [header], 0)
+    await writeAt(this.#fd, header.length === 0 ? [] : [header], 0)
     const crc = combineCrc32c(native.crc32c(header), this.#crc, this.#bytes)
     return { bytes: header.length + this.#bytes, crc }
   }

@@ -1,9 +1,9 @@
+import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type ErrorCode, HeadraceError, isHeadraceError, throwIfAborted } from '../../errors.ts'
 import type { BuildSite } from './build-site.ts'
 import type { BuildSource, Cursor } from './build-source.ts'
 import { Columns, type Extents } from './columns.ts'
-import { closeDescriptor, openDescriptor, syncDescriptor, writeAll } from './descriptor.ts'
 import { ImageIntake } from './intake.ts'
 import type { Journal } from './journal.ts'
 import { filesOf, MANIFEST, storageOf, typeName } from './layout.ts'
@@ -91,7 +91,7 @@ export class BuildRun {
     await this.#flushing
     if (this.#samples === 0) {
       const [first] = this.#skipped
-      const why = first ? `: all ${this.#skipped.length} were left out, the first because ${first.reason}` : ''
+      const why = first ? `: all ${this.#skipped.length} were left out; the first, ${first.key}: ${first.reason}` : ''
       throw new HeadraceError(first?.code ?? 'E_NOT_FOUND', `no samples to store${why}`)
     }
     const bytes = await this.#publish()
@@ -174,7 +174,7 @@ export class BuildRun {
         const message = error.message.includes(key) ? error.message : `${key}: ${error.message}`
         throw new HeadraceError(error.code, message, { hint: "leave bad samples out with onError: 'skip' (--on-error skip)", ...details })
       }
-      this.#skipped.push({ key, code: error.code, reason: error.message })
+      this.#skipped.push({ key, code: error.code, reason: withoutKey(error.message, key) })
     } else {
       this.#add(prepared)
     }
@@ -218,10 +218,10 @@ export class BuildRun {
   async #publish(): Promise<number> {
     const files = await this.#columns.finish(this.#samples)
     const text = Buffer.from(manifestText(this.#samples, this.#manifestFields(), files, this.#provenance()))
-    const fd = await openDescriptor(join(this.#site.cache, MANIFEST), 'w')
-    await writeAll(fd, [text], 0)
-    await syncDescriptor(fd)
-    await closeDescriptor(fd)
+    const manifest = await open(join(this.#site.cache, MANIFEST), 'w')
+    await manifest.writeFile(text)
+    await manifest.sync()
+    await manifest.close()
     await this.#columns.close()
     await this.#journal?.close()
     await this.#site.publish(this.#settings.force)
@@ -271,6 +271,11 @@ export class BuildRun {
       seconds: (now - this.#started) / 1000,
     })
   }
+}
+
+/** A message that starts with the sample's path, without it: the report has the path beside it. */
+function withoutKey(message: string, key: string): string {
+  return message.startsWith(key) ? message.slice(key.length).replace(/^[:\s]+/, '') : message
 }
 
 function totalBytes(files: Extents): number {

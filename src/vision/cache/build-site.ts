@@ -1,15 +1,12 @@
-import { fstat, ftruncate } from 'node:fs'
-import { lstat, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import { lstat, mkdir, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { promisify } from 'node:util'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
-import { closeDescriptor, openDescriptor, syncDescriptor, writeAll } from './descriptor.ts'
+import { closeDescriptor, openDescriptor, statDescriptor, syncDescriptor } from '../../storage/descriptor.ts'
 import { MANIFEST } from './layout.ts'
-
-const statDescriptor = promisify(fstat)
-const truncateDescriptor = promisify(ftruncate)
+import { writeAt } from './write-at.ts'
 
 /** What is at the destination before a build. */
 type Occupant = 'nothing' | 'cache' | 'other'
@@ -29,7 +26,7 @@ async function occupantOf(path: string): Promise<Occupant> {
 
 /** Makes a directory's entries durable. */
 export async function syncFolder(path: string): Promise<void> {
-  const fd = await openDescriptor(path, 'r')
+  const fd = await openDescriptor(path, constants.O_RDONLY)
   try {
     await syncDescriptor(fd)
   } finally {
@@ -41,7 +38,7 @@ async function takeLock(folder: string, destination: string): Promise<number> {
   const path = join(folder, 'lock')
   for (;;) {
     await mkdir(folder, { recursive: true })
-    const fd = await openDescriptor(path, 'a+').catch((error: NodeJS.ErrnoException) => {
+    const fd = await openDescriptor(path, constants.O_RDWR | constants.O_CREAT).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'ENOENT') return undefined // its holder finished and removed the folder just now
       throw error
     })
@@ -57,8 +54,8 @@ async function takeLock(folder: string, destination: string): Promise<number> {
     // the lock may be on a file that a build that finished in between has removed
     const [held, there] = await Promise.all([statDescriptor(fd), stat(path).catch(() => undefined)])
     if (there !== undefined && held.ino === there.ino && held.dev === there.dev) {
-      await truncateDescriptor(fd, 0)
-      await writeAll(fd, [Buffer.from(`process ${process.pid} on ${hostname()}\n`)], 0)
+      await truncate(path, 0)
+      await writeAt(fd, [Buffer.from(`process ${process.pid} on ${hostname()}\n`)], 0)
       return fd
     }
     await closeDescriptor(fd)

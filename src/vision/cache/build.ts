@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import { relative, resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { BuildRun } from './build-run.ts'
 import { BuildSite } from './build-site.ts'
@@ -21,9 +20,10 @@ function identityOf(source: BuildSource, settings: BuildSettings): string | unde
 
 /** A cache inside its own source would be listed as a class of it the next time. */
 function checkOutside(source: BuildSource, destination: string): void {
-  if (!source.url?.startsWith('file:')) return
-  const way = relative(fileURLToPath(source.url), resolve(destination))
-  if (way === '' || (!way.startsWith('..') && !resolve(way).startsWith('/..')))
+  const root = /^file:\/\/(.*)$/s.exec(source.url ?? '')?.[1]
+  if (root === undefined) return
+  const way = relative(root, resolve(destination))
+  if (way !== '..' && !way.startsWith('../'))
     throw new HeadraceError('E_USAGE', `${destination} lies inside the source ${source.url}`, { path: destination })
 }
 

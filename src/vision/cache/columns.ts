@@ -1,11 +1,13 @@
+import { constants } from 'node:fs'
 import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Field, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
+import { closeDescriptor, openDescriptor, syncDescriptor } from '../../storage/descriptor.ts'
 import { AppendFile, type Extent, type RowType } from './append-file.ts'
-import { closeDescriptor, openDescriptor, syncDescriptor, writeAll } from './descriptor.ts'
 import { BLOB_ROW, BLOB_ROW_BYTES, CHECKSUM, filesOf, isFloat, storageOf, TEXT_ROW, TEXT_ROW_BYTES } from './layout.ts'
+import { writeAt } from './write-at.ts'
 
 /** An encoded picture and its pixels. */
 export interface StoredImage {
@@ -18,6 +20,9 @@ export type StoredValue = StoredImage | Uint8Array | string | number | bigint
 
 /** Where each file ends: what a build that goes on starts from. */
 export type Extents = Readonly<Record<string, Extent>>
+
+/** Emptied if it is there. */
+const FRESH = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC
 
 const TWO_32 = 2 ** 32
 
@@ -115,7 +120,7 @@ export class Columns {
       for (const [name, field] of Object.entries(schema)) {
         const own: AppendFile[] = []
         for (const [file, rows] of fieldFiles(name, field)) {
-          const fd = await openDescriptor(join(folder, file), from === undefined ? 'w' : 'r+')
+          const fd = await openDescriptor(join(folder, file), from === undefined ? FRESH : constants.O_RDWR)
           descriptors.push(fd)
           own.push(new AppendFile(file, fd, rows, from?.[file]))
         }
@@ -146,7 +151,7 @@ export class Columns {
   async flush(): Promise<Extents> {
     const taken = this.#files.map((file) => [file.name, file.take()] as const)
     await Promise.all(
-      taken.map(([, { write }]) => (write ? writeAll(write.fd, write.chunks, write.position) : undefined)),
+      taken.map(([, { write }]) => (write ? writeAt(write.fd, write.chunks, write.position) : undefined)),
     )
     return Object.fromEntries(taken.map(([name, { extent }]) => [name, extent]))
   }

@@ -1,10 +1,12 @@
+import { constants } from 'node:fs'
 import { readFile, truncate } from 'node:fs/promises'
 import { z } from 'zod'
 import type { ErrorCode } from '../../errors.ts'
 import { native } from '../../native.ts'
+import { closeDescriptor, openDescriptor } from '../../storage/descriptor.ts'
 import type { Extents } from './columns.ts'
-import { closeDescriptor, openDescriptor, writeAll } from './descriptor.ts'
 import type { Skipped } from './options.ts'
+import { writeAt } from './write-at.ts'
 
 /** What an unfinished build had on disk after one of its flushes. */
 export interface JournalRecord {
@@ -89,7 +91,7 @@ export class Journal {
   }
 
   static async create(path: string, identity: string): Promise<Journal> {
-    const journal = new Journal(await openDescriptor(path, 'w'), 0)
+    const journal = new Journal(await openDescriptor(path, constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC), 0)
     await journal.#write(toLine({ identity }))
     return journal
   }
@@ -97,7 +99,7 @@ export class Journal {
   /** Goes on after the first `bytes` bytes of a journal. */
   static async resume(path: string, bytes: number): Promise<Journal> {
     await truncate(path, bytes)
-    return new Journal(await openDescriptor(path, 'r+'), bytes)
+    return new Journal(await openDescriptor(path, constants.O_RDWR), bytes)
   }
 
   append(record: JournalRecord): Promise<void> {
@@ -109,7 +111,7 @@ export class Journal {
   }
 
   async #write(line: Buffer): Promise<void> {
-    await writeAll(this.#fd, [line], this.#position)
+    await writeAt(this.#fd, [line], this.#position)
     this.#position += line.length
   }
 }

@@ -24,10 +24,11 @@ export function sharpVersion(): string {
   }
 }
 
-/** sharp's own errors in our terms; libvips puts several lines into one message. */
+/** sharp's own errors in our terms. libvips puts several lines into one message, the cause not always first. */
 function fromSharp(error: unknown): HeadraceError {
   if (isHeadraceError(error)) return error
-  const reason = (error instanceof Error ? error.message : String(error)).split('\n')[0] ?? ''
+  const lines = (error instanceof Error ? error.message : String(error)).split('\n')
+  const reason = lines.find((line) => !line.startsWith('Warning treated as error')) ?? lines[0] ?? ''
   if (/pixel limit|too large/i.test(reason)) return new HeadraceError('E_LIMIT', reason, { cause: error })
   if (/unsupported image format|no codec|not supported|unsupported/i.test(reason))
     return new HeadraceError('E_UNSUPPORTED', reason, { cause: error })

@@ -1,11 +1,5 @@
-import { close, fsync, open, writev } from 'node:fs'
-import { promisify } from 'node:util'
+import { writev } from 'node:fs'
 import { HeadraceError } from '../../errors.ts'
-
-/** Promises over the callback functions: much cheaper for many small calls than FileHandle. */
-export const openDescriptor = promisify(open)
-export const closeDescriptor = promisify(close)
-export const syncDescriptor = promisify(fsync)
 
 /** The system's bound on buffers in one vectored write (IOV_MAX of Linux and macOS). */
 const MAX_VECTORS = 1024
@@ -34,8 +28,8 @@ async function writeGroup(fd: number, group: readonly Uint8Array[], position: nu
   return total
 }
 
-/** Writes all chunks, one after the other, from `position` on. */
-export async function writeAll(fd: number, chunks: readonly Uint8Array[], position: number): Promise<void> {
+/** Writes all chunks, one after the other, from `position` of a file on; in one call of the system where it can. */
+export async function writeAt(fd: number, chunks: readonly Uint8Array[], position: number): Promise<void> {
   let at = position
   for (let i = 0; i < chunks.length; i += MAX_VECTORS) at += await writeGroup(fd, chunks.slice(i, i + MAX_VECTORS), at)
 }

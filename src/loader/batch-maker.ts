@@ -1,0 +1,118 @@
+import type { Dataset, Sample } from '../datasets/types.ts'
+import { isHeadraceError } from '../errors.ts'
+import { native } from '../native.ts'
+import { makeBatch, makeLease } from './batch.ts'
+import type { FaultRecord } from './faults.ts'
+import type { StepPlan } from './plan.ts'
+import type { SlotClaim } from './slots.ts'
+import type { Batch, DecodePlan, Decoder, FieldBatch, Rows, SampleFault } from './types.ts'
+
+/** Fields start at multiples of this in a slot: a cache line, and any element type. */
+const FIELD_ALIGN = 64
+
+export interface Prepared {
+  readonly batch: Batch
+  readonly plan: StepPlan
+}
+
+/** What each field's decoder recorded of a plan. */
+export type RecordedFields = Readonly<Record<string, unknown>>
+
+interface PlannedFields {
+  readonly plans: ReadonlyMap<string, DecodePlan>
+  readonly faults: readonly FaultRecord[]
+}
+
+/** Turns the plan of a step into a batch in a slot: read, plan each field, decode them together, deliver. */
+export class BatchMaker {
+  readonly #dataset: Dataset
+  readonly #decoders: ReadonlyMap<string, Decoder>
+  readonly #signal: AbortSignal | undefined
+
+  constructor(dataset: Dataset, decoders: ReadonlyMap<string, Decoder>, signal: AbortSignal | undefined) {
+    this.#dataset = dataset
+    this.#decoders = decoders
+    this.#signal = signal
+  }
+
+  /** What every field decides for a step, as JSON. */
+  async record(plan: StepPlan): Promise<RecordedFields> {
+    const { plans } = await this.#planFields(plan)
+    return Object.fromEntries([...this.#decoders].map(([name, decoder]) => [name, decoder.record(plans.get(name) as DecodePlan)]))
+  }
+
+  /** One try: a batch, or the rows that failed, in their order. The slot stays with the claim for another try. */
+  async attempt(plan: StepPlan, claim: SlotClaim, recorded?: RecordedFields): Promise<Prepared | { readonly faults: readonly FaultRecord[] }> {
+    const { plans, faults } = await this.#planFields(plan, recorded)
+    if (faults.length > 0) return { faults }
+    const count = plan.ids.length
+    const offsets = new Map<string, number>()
+    let bytes = roundUp(8 * count)
+    for (const [name, { bytes: own }] of plans) {
+      offsets.set(name, bytes)
+      bytes += roundUp(own)
+    }
+    const { handle } = await claim.take(bytes)
+    const failed: { row: number; fault: FaultRecord }[] = []
+    // Every field comes to its end before the slot can go back, also where one of them throws.
+    const decoded = await Promise.allSettled(
+      [...this.#decoders].map(async ([name, decoder]) => {
+        const found = await decoder.decode(plans.get(name) as DecodePlan, { slot: handle, offset: offsets.get(name) as number })
+        for (const fault of found) failed.push({ row: fault.row, fault: this.#describe(plan, name, fault) })
+      }),
+    )
+    for (const result of decoded) if (result.status === 'rejected') throw result.reason
+    if (failed.length > 0) return { faults: failed.sort((a, b) => a.row - b.row).map(({ fault }) => fault) }
+
+    const lease = makeLease(native.leaseSlot(handle, bytes), () => claim.drop())
+    const fields: Record<string, FieldBatch> = {}
+    for (const [name, decoder] of this.#decoders)
+      fields[name] = decoder.deliver(plans.get(name) as DecodePlan, lease.buffer, offsets.get(name) as number)
+    const index = new BigInt64Array(lease.buffer, 0, count)
+    for (let row = 0; row < count; row++) index[row] = BigInt(plan.ids[row] as number)
+    const { epoch, step, padding } = plan
+    const meta = { epoch, step, size: count, padding, index: { data: index, shape: [count], dtype: 'int64' as const } }
+    return { plan, batch: makeBatch(fields, meta, lease) }
+  }
+
+  async #planFields(plan: StepPlan, recorded?: RecordedFields): Promise<PlannedFields> {
+    const { samples, faults } = await this.#readSamples(plan)
+    const rows: Rows = { epoch: plan.epoch, ids: plan.ids, repeats: plan.repeats, samples }
+    const plans = new Map<string, DecodePlan>()
+    for (const [name, decoder] of this.#decoders) {
+      const fieldPlan = decoder.plan(rows, recorded?.[name])
+      plans.set(name, fieldPlan)
+      // A row that could not be read fails in every field; once is enough.
+      const own = fieldPlan.faults.filter(({ row }) => !decoder.readsSamples || samples[row] !== undefined)
+      faults.push(...own.map((fault) => this.#describe(plan, name, fault)))
+    }
+    return { plans, faults }
+  }
+
+  /** The samples of a step, once for all the fields that want them; nothing is read where none does. */
+  async #readSamples(plan: StepPlan): Promise<{ samples: (Sample | undefined)[]; faults: FaultRecord[] }> {
+    const fields = [...this.#decoders].filter(([, decoder]) => decoder.readsSamples).map(([name]) => name)
+    const faults: FaultRecord[] = []
+    if (fields.length === 0) return { samples: [], faults }
+    const options = this.#signal === undefined ? { fields } : { fields, signal: this.#signal }
+    const samples = await Promise.all(
+      Array.from(plan.ids, (id, row) =>
+        this.#dataset.read(id, options).catch((error: unknown) => {
+          if (!isHeadraceError(error) || error.code === 'E_CANCELLED') throw error
+          faults.push(this.#describe(plan, fields[0] as string, { row, code: error.code, reason: error.message }))
+          return undefined
+        }),
+      ),
+    )
+    return { samples, faults }
+  }
+
+  #describe(plan: StepPlan, field: string, { row, code, reason }: SampleFault): FaultRecord {
+    const sample = plan.ids[row] as number
+    return { sample, key: this.#dataset.describe(sample), field, code, reason }
+  }
+}
+
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / FIELD_ALIGN) * FIELD_ALIGN
+}

@@ -1,0 +1,84 @@
+import { show } from '../checks.ts'
+import { fromSystemError, HeadraceError, throwIfAborted } from '../errors.ts'
+import type { PendingFile } from './pending-file.ts'
+import type { ObjectInfo, ObjectWriter } from './types.ts'
+
+export interface FileWriterSteps {
+  create(): Promise<PendingFile>
+  publish(file: PendingFile): Promise<ObjectInfo>
+}
+
+/** Streams into a pending file. Calls take effect in the order they were made, whether they are awaited or not. */
+export class FileWriter implements ObjectWriter {
+  readonly #key: string
+  readonly #steps: FileWriterSteps
+  readonly #signal: AbortSignal | undefined
+  readonly #onSignal = () => void this.abort()
+  #file: PendingFile | undefined
+  #state: 'open' | 'closed' | 'dropped' = 'open'
+  #last: Promise<unknown> = Promise.resolve()
+
+  constructor(key: string, steps: FileWriterSteps, signal: AbortSignal | undefined) {
+    this.#key = key
+    this.#steps = steps
+    this.#signal = signal
+    signal?.addEventListener('abort', this.#onSignal, { once: true })
+  }
+
+  write(chunk: Uint8Array): Promise<void> {
+    return this.#inTurn(async () => {
+      const file = await this.#open('write to')
+      await file.write(chunk, this.#signal)
+    })
+  }
+
+  close(): Promise<ObjectInfo> {
+    return this.#inTurn(async () => {
+      const file = await this.#open('close')
+      const info = await this.#steps.publish(file)
+      this.#end('closed')
+      return info
+    })
+  }
+
+  abort(): Promise<void> {
+    return this.#inTurn(() => this.#drop())
+  }
+
+  /** A failed step drops the file: what is left of it could never be closed into a whole object. */
+  #inTurn<T>(step: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(async () => {
+      try {
+        return await step()
+      } catch (error) {
+        await this.#drop().catch(() => {})
+        throw fromSystemError(error, `cannot write ${show(this.#key)}`, { key: this.#key })
+      }
+    })
+    this.#last = turn.catch(() => {})
+    return turn
+  }
+
+  async #open(doing: string): Promise<PendingFile> {
+    throwIfAborted(this.#signal, `writing ${this.#key}`)
+    if (this.#state !== 'open')
+      throw new HeadraceError(
+        'E_STATE',
+        `cannot ${doing} ${show(this.#key)}: its writer is ${this.#state === 'closed' ? 'closed' : 'aborted, or failed'}`,
+        { key: this.#key },
+      )
+    this.#file ??= await this.#steps.create()
+    return this.#file
+  }
+
+  async #drop(): Promise<void> {
+    if (this.#state !== 'open') return
+    this.#end('dropped')
+    await this.#file?.discard()
+  }
+
+  #end(state: 'closed' | 'dropped'): void {
+    this.#state = state
+    this.#signal?.removeEventListener('abort', this.#onSignal)
+  }
+}

@@ -1,0 +1,158 @@
+import { randomBytes } from 'node:crypto'
+import fs from 'node:fs'
+import { link, mkdir, rename, unlink } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { HeadraceError } from '../errors.ts'
+import {
+  closeDescriptor,
+  isAbsent,
+  openDescriptor,
+  statDescriptor,
+  syncDescriptor,
+  touchDescriptor,
+  writeAll,
+} from './descriptor.ts'
+
+const { O_CREAT, O_EXCL, O_WRONLY, O_RDONLY } = fs.constants
+
+/**
+ * Names of files that are being written. They are no objects: never listed, and refused as keys. The process id says
+ * whose they are; a killed process leaves its behind, and nobody removes them, since on a shared file system an id that
+ * is not alive here may be alive on another machine.
+ */
+const PENDING_NAME = /^\.headrace-\d+-[0-9a-f]{12}\.tmp$/
+
+export function isPendingName(name: string): boolean {
+  return name.startsWith('.') && PENDING_NAME.test(name)
+}
+
+function pendingPath(target: string): string {
+  return join(dirname(target), `.headrace-${process.pid}-${randomBytes(6).toString('hex')}.tmp`)
+}
+
+/** Runs `create` in the directory of `target`, which is made if it is missing, also if it vanishes meanwhile. */
+async function inDirectoryOf<T>(target: string, key: string, create: (path: string) => Promise<T>): Promise<T> {
+  for (let attempt = 0; ; attempt++) {
+    try {
+      return await create(pendingPath(target))
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOTDIR') throw inTheWay(key, error)
+      if (code !== 'ENOENT' || attempt === 3) throw error
+    }
+    try {
+      await mkdir(dirname(target), { recursive: true })
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      throw code === 'EEXIST' || code === 'ENOTDIR' ? inTheWay(key, error) : error
+    }
+  }
+}
+
+function inTheWay(key: string, cause: unknown): HeadraceError {
+  return new HeadraceError('E_EXISTS', `cannot write ${key}: a part of its path is an object, not a directory`, {
+    key,
+    cause,
+  })
+}
+
+export type SyncPolicy = 'always' | 'never'
+
+export interface PublishOptions {
+  readonly sync: SyncPolicy
+  readonly ifNoneMatch?: '*' | undefined
+}
+
+/** A file that appears under its name whole or not at all: written under a pending name, then renamed. */
+export class PendingFile {
+  readonly #path: string
+  readonly #target: string
+  readonly #key: string
+  #fd: number | undefined
+
+  private constructor(path: string, fd: number, target: string, key: string) {
+    this.#path = path
+    this.#fd = fd
+    this.#target = target
+    this.#key = key
+  }
+
+  /** E_EXISTS where a file stands in the way of a directory. */
+  static async create(target: string, key: string): Promise<PendingFile> {
+    return inDirectoryOf(target, key, async (path) => {
+      const fd = await openDescriptor(path, O_CREAT | O_EXCL | O_WRONLY)
+      return new PendingFile(path, fd, target, key)
+    })
+  }
+
+  /** A copy of a file, sharing its blocks where the file system can. */
+  static async copyOf(source: string, target: string, key: string): Promise<PendingFile> {
+    return inDirectoryOf(target, key, async (path) => {
+      try {
+        await fs.promises.copyFile(source, path, fs.constants.COPYFILE_EXCL | fs.constants.COPYFILE_FICLONE)
+        return new PendingFile(path, await openDescriptor(path, O_RDONLY), target, key)
+      } catch (error) {
+        await removeQuietly(path)
+        throw error
+      }
+    })
+  }
+
+  async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
+    await writeAll(this.#descriptor(), bytes, signal)
+  }
+
+  /** Makes the file visible; the numbers are those that it has from then on. E_EXISTS as `ifNoneMatch` says. */
+  async publish({ sync, ifNoneMatch }: PublishOptions): Promise<fs.Stats> {
+    const fd = this.#descriptor()
+    // File times move in steps of up to 10 ms and inode numbers are used again at once: without a finer time, an object
+    // written three times in a row could have its first etag again.
+    await touchDescriptor(fd, Date.now() + (performance.now() % 1))
+    if (sync === 'always') await syncDescriptor(fd)
+    const stats = await statDescriptor(fd)
+    this.#fd = undefined
+    await closeDescriptor(fd)
+    try {
+      if (ifNoneMatch === undefined) await rename(this.#path, this.#target)
+      else await link(this.#path, this.#target)
+    } catch (error) {
+      throw this.#refusal(error)
+    }
+    if (ifNoneMatch !== undefined) await removeQuietly(this.#path)
+    return stats
+  }
+
+  /** Leaves nothing behind; safe to call at any time and more than once, also after `publish`. */
+  async discard(): Promise<void> {
+    const fd = this.#fd
+    this.#fd = undefined
+    if (fd !== undefined) await closeDescriptor(fd).catch(() => {})
+    await removeQuietly(this.#path)
+  }
+
+  #descriptor(): number {
+    if (this.#fd === undefined) throw new HeadraceError('E_STATE', `${this.#key} is not open for writing any more`)
+    return this.#fd
+  }
+
+  #refusal(error: unknown): unknown {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'EEXIST')
+      return new HeadraceError('E_EXISTS', `${this.#key} is there already`, { key: this.#key, cause: error })
+    if (code === 'EISDIR')
+      return new HeadraceError('E_EXISTS', `cannot write ${this.#key}: it is a directory`, {
+        key: this.#key,
+        cause: error,
+      })
+    return error
+  }
+}
+
+async function removeQuietly(path: string): Promise<void> {
+  try {
+    await unlink(path)
+  } catch (error) {
+    // Renamed away, or its whole directory removed: gone is what was wanted.
+    if (!isAbsent(error)) throw error
+  }
+}

@@ -1,0 +1,189 @@
+import { isUtf8 } from 'node:buffer'
+import type { Dirent, Stats } from 'node:fs'
+import { opendir, readdir, stat } from 'node:fs/promises'
+import { fromSystemError, HeadraceError, throwIfAborted } from '../errors.ts'
+import { isAbsent } from './descriptor.ts'
+import { checkPrefix, compareKeys } from './keys.ts'
+import { isPendingName } from './pending-file.ts'
+import type { ListEntry, ListOptions, ObjectInfo } from './types.ts'
+
+/**
+ * Lists a directory tree as keys, in order, holding the names of one directory per level at a time.
+ *
+ * A directory is sorted as `name/`, which is where its keys belong: `a-b` < `a.txt` < `a/b`. Links are followed; one
+ * that leads back into a directory it lies in is passed over, since all below it is listed already.
+ */
+
+/** Looked up together: enough to keep libuv's thread pool busy, few enough to be of no weight. */
+const TOGETHER = 64
+
+interface Level {
+  /** What the keys of this directory begin with: '' or 'a/b/'. */
+  readonly key: string
+  /** Ordered; those of directories end in `/`. */
+  readonly names: readonly string[]
+  next: number
+}
+
+/** The numbers of an open or looked-up file, as an object. */
+export function infoOf(key: string, stats: Stats): ObjectInfo {
+  const { ino, size, mtimeMs } = stats
+  const etag = `${ino.toString(36)}-${size.toString(36)}-${Math.round(mtimeMs * 1000).toString(36)}`
+  return { key, size, etag, modified: Math.trunc(mtimeMs) }
+}
+
+export async function statOrAbsent(path: string): Promise<Stats | undefined> {
+  try {
+    return await stat(path)
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+/** Tells directories apart however they are reached. As bigint: some file systems number beyond 2^53. */
+async function identityOf(path: string): Promise<string | undefined> {
+  try {
+    const stats = await stat(path, { bigint: true })
+    return stats.isDirectory() ? `${stats.dev}:${stats.ino}` : undefined
+  } catch (error) {
+    if (isAbsent(error)) return undefined
+    throw error
+  }
+}
+
+/** 'a' for a file, 'a/' for a directory, undefined for what is neither, or not there any more. */
+async function nameOf(path: string, entry: Dirent): Promise<string | undefined> {
+  if (entry.isFile()) return isPendingName(entry.name) ? undefined : entry.name
+  if (entry.isDirectory()) return `${entry.name}/`
+  if (!entry.isSymbolicLink()) return undefined
+  const stats = await statOrAbsent(`${path}/${entry.name}`)
+  if (stats?.isFile()) return entry.name
+  return stats?.isDirectory() ? `${entry.name}/` : undefined
+}
+
+async function* entriesOf(path: string): AsyncGenerator<Dirent> {
+  try {
+    yield* await opendir(path, { bufferSize: 256 })
+  } catch (error) {
+    if (!isAbsent(error)) throw error
+  }
+}
+
+/** Names that are not UTF-8 come out of Node with U+FFFD in them, as names that no file has. */
+async function refuseUnreadableNames(path: string): Promise<void> {
+  const bad = (await readdir(path, { encoding: 'buffer' })).find((name) => !isUtf8(name))
+  if (bad === undefined) return
+  throw new HeadraceError('E_UNSUPPORTED', `no key can name the file 0x${bad.toString('hex')} in ${path}: not UTF-8`, {
+    path,
+    hint: 'rename it, or move it out of the way',
+  })
+}
+
+async function readNames(
+  path: string,
+  keep: (name: string) => boolean,
+  signal: AbortSignal | undefined,
+): Promise<string[]> {
+  const names: string[] = []
+  let doubtful = false
+  for await (const entry of entriesOf(path)) {
+    throwIfAborted(signal, `listing ${path}`)
+    doubtful ||= entry.name.includes('\ufffd')
+    const name = await nameOf(path, entry)
+    if (name !== undefined && keep(name)) names.push(name)
+  }
+  if (doubtful) await refuseUnreadableNames(path)
+  return names.sort(compareKeys)
+}
+
+/** Whether any object lies below a directory: an empty one is no prefix of anything. */
+async function holdsObject(path: string, above: readonly string[]): Promise<boolean> {
+  const identity = await identityOf(path)
+  if (identity === undefined || above.includes(identity)) return false
+  const directories: string[] = []
+  for await (const entry of entriesOf(path)) {
+    const name = await nameOf(path, entry)
+    if (name?.endsWith('/')) directories.push(name.slice(0, -1))
+    else if (name !== undefined) return true
+  }
+  for (const name of directories) if (await holdsObject(`${path}/${name}`, [...above, identity])) return true
+  return false
+}
+
+async function anyOf(entries: AsyncIterable<ListEntry>): Promise<boolean> {
+  for await (const _ of entries) return true
+  return false
+}
+
+/** The identities of the directories from the root to `key`; undefined if one is not there, or a link into itself. */
+async function identitiesTo(root: string, key: string): Promise<string[] | undefined> {
+  const identities: string[] = []
+  for (let end = 0; ; end = key.indexOf('/', end) + 1) {
+    const identity = await identityOf(`${root}/${key.slice(0, end)}`)
+    if (identity === undefined || identities.includes(identity)) return undefined
+    identities.push(identity)
+    if (end === key.length) return identities
+  }
+}
+
+async function* walk(root: string, prefix: string, options: ListOptions): AsyncGenerator<ListEntry> {
+  const { delimiter, startAfter = '', signal } = options
+  const top = prefix.slice(0, prefix.lastIndexOf('/') + 1)
+  const identities = await identitiesTo(root, top)
+  if (identities === undefined) return
+
+  const levelOf = async (key: string): Promise<Level> => {
+    const keep = (name: string) => {
+      const whole = key + name
+      if (!whole.startsWith(prefix) && !prefix.startsWith(whole)) return false
+      return compareKeys(whole, startAfter) > 0 || (name.endsWith('/') && startAfter.startsWith(whole))
+    }
+    return { key, names: await readNames(`${root}/${key}`, keep, signal), next: 0 }
+  }
+  const entryOf = async (key: string): Promise<ListEntry | undefined> => {
+    if (key.endsWith('/')) {
+      const held = startAfter.startsWith(key)
+        ? await anyOf(walk(root, key, { startAfter, ...(signal && { signal }) }))
+        : await holdsObject(`${root}/${key.slice(0, -1)}`, identities)
+      return held ? { kind: 'prefix', prefix: key } : undefined
+    }
+    const stats = await statOrAbsent(`${root}/${key}`)
+    return stats?.isFile() ? { kind: 'object', ...infoOf(key, stats) } : undefined
+  }
+
+  const levels = [await levelOf(top)]
+  for (let level = levels.at(-1); level !== undefined; level = levels.at(-1)) {
+    throwIfAborted(signal, `listing ${prefix}`)
+    const { key, names, next } = level
+    const name = names[next]
+    if (name === undefined) {
+      levels.pop()
+      identities.pop()
+    } else if (name.endsWith('/') && delimiter === undefined) {
+      level.next++
+      const identity = await identityOf(`${root}/${key}${name}`)
+      if (identity === undefined || identities.includes(identity)) continue
+      identities.push(identity)
+      levels.push(await levelOf(key + name))
+    } else {
+      while (level.next < names.length && level.next - next < TOGETHER) {
+        if (delimiter === undefined && names[level.next]?.endsWith('/')) break
+        level.next++
+      }
+      const entries = await Promise.all(names.slice(next, level.next).map((each) => entryOf(key + each)))
+      throwIfAborted(signal, `listing ${prefix}`)
+      for (const entry of entries) if (entry !== undefined) yield entry
+    }
+  }
+}
+
+/** The objects below `root` whose keys begin with `prefix`, ordered by the UTF-8 bytes of the key. */
+export async function* listTree(root: string, prefix: string, options: ListOptions = {}): AsyncGenerator<ListEntry> {
+  checkPrefix(prefix)
+  try {
+    yield* walk(root, prefix, options)
+  } catch (error) {
+    throw fromSystemError(error, `cannot list ${root}/${prefix}`, { path: root })
+  }
+}
