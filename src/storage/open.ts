@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { show } from '../checks.ts'
+import { knownOptions, show } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
 import type { Store } from './types.ts'
 
@@ -20,7 +20,10 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
   memory: {
     options: [],
-    open: async (location) => new (await import('./memory.ts')).MemoryStore(location),
+    open: async (location, options) => {
+      knownOptions('a memory store', options, [])
+      return new (await import('./memory.ts')).MemoryStore(location)
+    },
   },
 }
 

@@ -77,7 +77,7 @@ export interface Store {
   readonly url: string
   readonly spec: StoreSpec
   head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined>
-  /** A range that starts past the end is E_USAGE; one that ends past it is cut. A short read is an error. */
+  /** A range that starts past the end is E_USAGE, at the end is empty; one that ends past it is cut. A short read is E_CORRUPT. */
   get(key: string, options?: GetOptions): Promise<ObjectBody | undefined>
   list(prefix: string, options?: ListOptions): AsyncIterable<ListEntry>
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<ObjectInfo>

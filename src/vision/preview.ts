@@ -1,4 +1,4 @@
-import { finiteNumber, positiveInteger } from '../checks.ts'
+import { positiveInteger } from '../checks.ts'
 import type { Dataset, Schema } from '../datasets/types.ts'
 import type { Tensor } from '../dtype.ts'
 import { HeadraceError } from '../errors.ts'
@@ -47,7 +47,7 @@ export async function previewSheet<S extends Schema>(dataset: Dataset<S>, option
 
 async function sheet({ data, shape }: Tensor<'uint8'>, wanted: number | undefined): Promise<Uint8Array> {
   const [count = 0, height = 0, width = 0] = shape
-  const columns = Math.min(count, wanted === undefined ? Math.max(1, Math.round(Math.sqrt((count * 4 * height) / (3 * width)))) : finiteNumber('columns', wanted, 1))
+  const columns = Math.min(count, wanted === undefined ? columnsFor(count, width, height) : positiveInteger('columns', wanted))
   const rows = Math.ceil(count / columns)
   const sheetWidth = columns * (width + GAP) + GAP
   const sheetHeight = rows * (height + GAP) + GAP
@@ -62,4 +62,12 @@ async function sheet({ data, shape }: Tensor<'uint8'>, wanted: number | undefine
   }
   const { default: sharp } = await import('sharp')
   return sharp(pixels, { raw: { width: sheetWidth, height: sheetHeight, channels: 3 } }).png().toBuffer()
+}
+
+/** Columns that make the sheet about 4:3, moved by up to two so that the fewest places stay empty. */
+function columnsFor(count: number, width: number, height: number): number {
+  const ideal = Math.max(1, Math.round(Math.sqrt((count * 4 * height) / (3 * width))))
+  const empty = (columns: number) => Math.ceil(count / columns) * columns - count
+  const candidates = [ideal, ideal + 1, ideal - 1, ideal + 2, ideal - 2].filter((columns) => columns >= 1)
+  return candidates.reduce((best, columns) => (empty(columns) < empty(best) ? columns : best))
 }

@@ -1,0 +1,32 @@
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import { combineCrc32c } from '../../src/formats/crc32c.ts'
+import { native } from '../../src/native.ts'
+
+it('the checksum of two pieces together follows from theirs', () => {
+  const text = Buffer.from('123456789')
+  // the check value of CRC-32C's catalogue entry
+  expect(native.crc32c(text)).toBe(0xe3069283)
+  for (let cut = 0; cut <= text.length; cut++) {
+    const [a, b] = [text.subarray(0, cut), text.subarray(cut)]
+    expect(combineCrc32c(native.crc32c(a), native.crc32c(b), b.length)).toBe(0xe3069283)
+  }
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 3000 }), fc.uint8Array({ maxLength: 3000 }), (a, b) => {
+      expect(combineCrc32c(native.crc32c(a), native.crc32c(b), b.length)).toBe(native.crc32c(Buffer.concat([a, b])))
+    }),
+  )
+})
+
+it('pieces longer than 4 GiB are combined too', () => {
+  // zeros double: the checksum of 2^33 of them from that of 2^32, and so on down
+  let crc = native.crc32c(Buffer.alloc(1))
+  for (let bytes = 1; bytes < 2 ** 34; bytes *= 2) crc = combineCrc32c(crc, crc, bytes)
+  let other = native.crc32c(Buffer.alloc(2 ** 20))
+  let length = 2 ** 20
+  while (length < 2 ** 34) {
+    other = combineCrc32c(other, native.crc32c(Buffer.alloc(2 ** 20)), 2 ** 20)
+    length += 2 ** 20
+  }
+  expect(crc).toBe(other)
+})

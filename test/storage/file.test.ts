@@ -1,0 +1,295 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import ts from 'typescript'
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { FileStore } from '../../src/storage/file.ts'
+import { bytesOf, failing, listed, storeConformance, textAt } from './conformance.ts'
+
+let folder: string
+let made = 0
+const makeFolder = () => {
+  folder = fs.mkdtempSync(join(tmpdir(), 'headrace-file-'))
+}
+const removeFolder = () => fs.rmSync(folder, { recursive: true, force: true })
+
+storeConformance(
+  'file',
+  async () => {
+    if (!fs.existsSync(folder ?? '')) makeFolder()
+    // Syncing to the device is what takes the time on most machines; one test below is about it.
+    return new FileStore(join(folder, `${made++}`), { sync: 'never' })
+  },
+  async () => removeFolder(),
+)
+
+describe('a file store', () => {
+  let store: FileStore
+  beforeEach(() => {
+    makeFolder()
+    store = new FileStore(folder)
+  })
+  afterEach(removeFolder)
+
+  const pendingFiles = (below = folder) => fs.readdirSync(below).filter((name) => name.startsWith('.headrace-'))
+
+  test('keeps objects as files, under the same names', async () => {
+    await store.put('a/b c', bytesOf('text'))
+    expect(fs.readFileSync(join(folder, 'a', 'b c'), 'utf8')).toBe('text')
+    expect(store.localPath('a/b c')).toBe(join(folder, 'a', 'b c'))
+    fs.writeFileSync(join(folder, 'mine'), 'by hand')
+    expect(await textAt(store, 'mine')).toBe('by hand')
+  })
+
+  test('never leaves its root', () => {
+    for (const key of ['../x', 'a/../../x', '/etc/passwd', '..'])
+      expect(() => store.localPath(key)).toThrow(failing('E_USAGE', JSON.stringify(key)) as Error)
+  })
+
+  test('writes under a temporary name that is seen by nobody', async () => {
+    const writer = store.writer('k')
+    await writer.write(bytesOf('half'))
+    const [pending = ''] = pendingFiles()
+    expect(pending).toMatch(new RegExp(`^\\.headrace-${process.pid}-[0-9a-f]{12}\\.tmp$`))
+    expect(await listed(store)).toEqual([])
+    expect(await listed(store, '.headrace')).toEqual([])
+    await expect(store.get(pending)).rejects.toEqual(failing('E_USAGE', pending))
+    await writer.close()
+    expect(fs.readdirSync(folder)).toEqual(['k'])
+  })
+
+  test('removes its temporary file on abort, signal, refusal and failure', async () => {
+    const aborted = store.writer('a')
+    await aborted.write(bytesOf('x'))
+    await aborted.abort()
+
+    const controller = new AbortController()
+    const signalled = store.writer('b', { signal: controller.signal })
+    await signalled.write(bytesOf('x'))
+    controller.abort()
+    // Nobody touches the writer again: the signal alone must do.
+    await expect.poll(() => pendingFiles()).toEqual([])
+
+    await store.put('c', bytesOf('x'))
+    await expect(store.put('c', bytesOf('y'), { ifNoneMatch: '*' })).rejects.toEqual(failing('E_EXISTS'))
+    await expect(store.copy('c', 'c', { ifNoneMatch: '*' })).rejects.toEqual(failing('E_EXISTS'))
+    fs.mkdirSync(join(folder, 'directory'))
+    await expect(store.put('directory', bytesOf('x'))).rejects.toEqual(failing('E_EXISTS', 'directory'))
+    const blocked = store.writer('directory')
+    await blocked.write(bytesOf('x'))
+    await expect(blocked.close()).rejects.toEqual(failing('E_EXISTS', 'directory'))
+
+    expect(fs.readdirSync(folder).sort()).toEqual(['c', 'directory'])
+  })
+
+  test('cannot put below an object, and says so', async () => {
+    await store.put('a', bytesOf('x'))
+    await expect(store.put('a/b', bytesOf('y'))).rejects.toEqual(failing('E_EXISTS', 'a/b', 'is an object'))
+    await expect(store.put('a/b/c', bytesOf('y'))).rejects.toEqual(failing('E_EXISTS', 'a/b/c', 'is an object'))
+    expect(await textAt(store, 'a')).toBe('x')
+  })
+
+  test('a name that is too long is the caller’s mistake, a full device is E_NO_SPACE', async () => {
+    await expect(store.put('x'.repeat(300), bytesOf('y'))).rejects.toEqual(failing('E_USAGE', 'xxx'))
+    expect(fs.readdirSync(folder)).toEqual([])
+    if (!fs.existsSync('/dev/full')) return
+    // The only full device on every Linux: a pending file that is one, by a link in the place of its directory.
+    const { writeAll, openDescriptor, closeDescriptor } = await import('../../src/storage/descriptor.ts')
+    const { fromSystemError } = await import('../../src/errors.ts')
+    const fd = await openDescriptor('/dev/full', fs.constants.O_WRONLY)
+    const error = await writeAll(fd, bytesOf('x')).catch((reason: unknown) => fromSystemError(reason, 'writing'))
+    await closeDescriptor(fd)
+    expect(error).toEqual(failing('E_NO_SPACE'))
+  })
+
+  test('sees what another process appends or replaces by its etag', async () => {
+    const path = join(folder, 'k')
+    fs.writeFileSync(path, 'one')
+    const before = await store.head('k')
+    fs.appendFileSync(path, 'two')
+    expect((await store.head('k'))?.etag).not.toBe(before?.etag)
+    await expect(store.get('k', { ifMatch: before?.etag ?? '' })).rejects.toEqual(failing('E_STATE'))
+  })
+
+  test('a file that ends before its size says is E_CORRUPT with its key', async () => {
+    // Files of sysfs claim a page and hold a few bytes.
+    const claim = '/sys/kernel/mm/transparent_hugepage'
+    if (!fs.existsSync(join(claim, 'enabled'))) return
+    await expect(new FileStore(claim).get('enabled')).rejects.toEqual(failing('E_CORRUPT', 'enabled', '4096'))
+    await expect(new FileStore(claim).get('enabled', { range: { offset: 0, length: 4096 } })).rejects.toEqual(
+      failing('E_CORRUPT', 'enabled'),
+    )
+  })
+
+  test('what is no file is no object', async () => {
+    fs.mkdirSync(join(folder, 'd'))
+    const { status } = await run('mkfifo', [join(folder, 'pipe')])
+    expect(status).toBe(0)
+    for (const key of ['d', 'pipe']) {
+      expect(await store.head(key)).toBeUndefined()
+      expect(await store.get(key)).toBeUndefined()
+      expect(await store.get(key, { range: { offset: 0, length: 1 } })).toBeUndefined()
+    }
+    expect(await listed(store)).toEqual([])
+    for await (const answer of store.delete(['d'])) expect(answer).toEqual({ key: 'd' })
+    expect(fs.existsSync(join(folder, 'd'))).toBe(true)
+  })
+
+  describe('links', () => {
+    test('to files and directories are followed; those that lead nowhere are not there', async () => {
+      await store.put('real/file', bytesOf('text'))
+      fs.symlinkSync('real', join(folder, 'also'))
+      fs.symlinkSync('real/file', join(folder, 'direct'))
+      fs.symlinkSync('nowhere', join(folder, 'broken'))
+      fs.symlinkSync('self', join(folder, 'self'))
+      expect(await listed(store)).toEqual(['also/file', 'direct', 'real/file'])
+      expect(await listed(store, '', { delimiter: '/' })).toEqual(['also/', 'direct', 'real/'])
+      expect(await textAt(store, 'also/file')).toBe('text')
+      for (const key of ['broken', 'self'])
+        expect([await store.head(key), await store.get(key)]).toEqual([undefined, undefined])
+    })
+
+    test('that lead in circles do not hang a listing', async () => {
+      await store.put('a/b/file', bytesOf('x'))
+      fs.symlinkSync('..', join(folder, 'a/b/up'))
+      fs.symlinkSync('.', join(folder, 'a/here'))
+      fs.symlinkSync(folder, join(folder, 'root'))
+      expect(await listed(store)).toEqual(['a/b/file'])
+      expect(await listed(store, 'a/')).toEqual(['a/b/file'])
+      expect(await listed(store, 'a/b/up/')).toEqual([])
+      expect(await listed(store, '', { delimiter: '/' })).toEqual(['a/'])
+    })
+
+    test('are replaced by a put, never written through', async () => {
+      await store.put('target', bytesOf('old'))
+      fs.symlinkSync('target', join(folder, 'link'))
+      await store.put('link', bytesOf('new'))
+      expect(await textAt(store, 'target')).toBe('old')
+      expect(await textAt(store, 'link')).toBe('new')
+    })
+  })
+
+  test('a file name that is not UTF-8 fails the listing with its bytes', async () => {
+    await store.put('d/\ufffd is a name like any other', bytesOf('x'))
+    expect(await listed(store)).toEqual(['d/\ufffd is a name like any other'])
+    fs.writeFileSync(Buffer.concat([Buffer.from(`${folder}/d/`), Buffer.from([0x61, 0xff, 0x62])]), 'y')
+    await expect(listed(store)).rejects.toEqual(failing('E_UNSUPPORTED', '0x61ff62', 'UTF-8'))
+  })
+
+  test('a directory that may not be read is E_ACCESS', async () => {
+    if (process.getuid?.() === 0) return
+    await store.put('d/k', bytesOf('x'))
+    fs.chmodSync(join(folder, 'd'), 0)
+    await expect(listed(store)).rejects.toEqual(failing('E_ACCESS'))
+    fs.chmodSync(join(folder, 'd'), 0o755)
+  })
+
+  test('opens no file that it does not close', async () => {
+    if (!fs.existsSync('/proc/self/fd')) return
+    const open = () => fs.readdirSync('/proc/self/fd').length
+    await store.put('k', bytesOf('x'))
+    const before = open()
+    for (let i = 0; i < 50; i++) {
+      await store.put('k', bytesOf('xyz'))
+      await store.get('k')
+      await store.get('k', { range: { offset: 9, length: 1 } }).catch(() => {})
+      await store.get('k', { into: new Uint8Array(0) }).catch(() => {})
+      await store.get('k', { ifMatch: 'other' }).catch(() => {})
+      await store.get('.').catch(() => {})
+      await store.put('k/x', bytesOf('x')).catch(() => {})
+      await store.put('k', bytesOf('x'), { ifNoneMatch: '*' }).catch(() => {})
+      await store.copy('k', 'l')
+      const writer = store.writer('w')
+      await writer.write(bytesOf('x'))
+      await (i % 2 === 0 ? writer.abort() : writer.close())
+      for await (const _ of store.list('')) break
+    }
+    await expect.poll(open).toBeLessThanOrEqual(before)
+  })
+
+  test('a process that is killed while it writes leaves no object', async () => {
+    const built = join(folder, 'built')
+    transpile(built)
+    const root = join(folder, 'root')
+    const script = `
+      import { openStore } from ${JSON.stringify(pathToFileURL(join(built, 'storage/open.js')).href)}
+      const store = await openStore(${JSON.stringify(root)})
+      await store.put('whole', new Uint8Array(10))
+      const writer = store.writer('half')
+      await writer.write(new Uint8Array(1000000))
+      process.stdout.write('written')
+      setInterval(() => {}, 1000)`
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    await once(child.stdout, 'data')
+    child.kill('SIGKILL')
+    await once(child, 'exit')
+    const left = new FileStore(root)
+    expect(await listed(left)).toEqual(['whole'])
+    expect(await left.head('half')).toBeUndefined()
+    expect(pendingFiles(root)).toEqual([expect.stringMatching(new RegExp(`^\\.headrace-${child.pid}-`))])
+  })
+
+  test('lists 50,000 files without holding them all', async () => {
+    const directories = 500
+    const each = 100
+    for (let d = 0; d < directories; d++) {
+      const path = join(folder, `class-${String(d).padStart(4, '0')}`)
+      fs.mkdirSync(path)
+      for (let i = 0; i < each; i++)
+        fs.closeSync(fs.openSync(join(path, `a-rather-long-name-of-an-image-${i}.jpeg`), 'w'))
+    }
+    const collect = (globalThis as { gc?: () => void }).gc ?? (await garbageCollector())
+    collect()
+    const before = process.memoryUsage().heapUsed
+    let count = 0
+    let last = ''
+    let grown = 0
+    for await (const entry of store.list('')) {
+      if (entry.kind !== 'object' || entry.key <= last) throw new Error('out of order')
+      last = entry.key
+      if (++count % 10_000 === 0) {
+        collect()
+        grown = Math.max(grown, process.memoryUsage().heapUsed - before)
+      }
+    }
+    expect(count).toBe(directories * each)
+    // 50,000 names alone would be 3 MB, their entries 15 MB.
+    expect(grown).toBeLessThan(2e6)
+  })
+})
+
+async function garbageCollector(): Promise<() => void> {
+  const { setFlagsFromString } = await import('node:v8')
+  const { runInNewContext } = await import('node:vm')
+  setFlagsFromString('--expose-gc')
+  return runInNewContext('gc') as () => void
+}
+
+/** The sources as JavaScript that another process can run: Node 20 reads no TypeScript. */
+function transpile(into: string): void {
+  const source = fileURLToPath(new URL('../../src/', import.meta.url))
+  const names = ['errors.ts', 'checks.ts', ...fs.readdirSync(join(source, 'storage')).map((name) => `storage/${name}`)]
+  fs.mkdirSync(join(into, 'storage'), { recursive: true })
+  fs.writeFileSync(join(into, 'package.json'), '{ "type": "module" }')
+  const compilerOptions = {
+    target: ts.ScriptTarget.ES2023,
+    module: ts.ModuleKind.ESNext,
+    verbatimModuleSyntax: true,
+    rewriteRelativeImportExtensions: true,
+  }
+  for (const name of names) {
+    const { outputText } = ts.transpileModule(fs.readFileSync(join(source, name), 'utf8'), { compilerOptions })
+    fs.writeFileSync(join(into, name.replace(/\.ts$/, '.js')), outputText)
+  }
+}
+
+async function run(command: string, args: string[]): Promise<{ status: number | null }> {
+  const child = spawn(command, args, { stdio: 'ignore' })
+  const [status] = (await once(child, 'exit')) as [number | null]
+  return { status }
+}
