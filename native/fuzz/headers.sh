@@ -1,6 +1,6 @@
 # Writes the option headers that decode_fuzz.cc puts before a JPEG: 4 bytes, then 3 views of 46 bytes.
 set -e
-view() { # flags box, then as little-endian pairs: width height, clip x y width height, box x y width height
+view() { # $1: flags, box, then little-endian pairs: width height, clip x y width height, box x y width height; $2: bytes of $1
   printf "$1"
   head -c $((46 - $2)) /dev/zero
 }

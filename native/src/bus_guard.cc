@@ -31,7 +31,8 @@ void installBusGuard() {
     // NODEFER: the handler is left by a jump, after which the signal must not stay blocked.
     action.sa_flags = SA_SIGINFO | SA_NODEFER;
     sigemptyset(&action.sa_mask);
-    sigaction(SIGBUS, &action, &previous);
+    sigaction(SIGBUS, nullptr, &previous);  // first, for the handler reads it
+    sigaction(SIGBUS, &action, nullptr);
   });
 }
 

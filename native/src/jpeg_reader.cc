@@ -14,12 +14,21 @@ namespace {
 constexpr int kMargin = 2;
 // libjpeg gives at most this many rows a call (the largest vertical sampling factor).
 constexpr int kRowsPerCall = 4;
-// A progressive file can have any number of scans over few bytes; libjpeg-turbo's own tools stop at this many.
-constexpr int kMaxScans = 500;
+// A progressive file can have any number of scans over few bytes, each of them work over the whole picture. libjpeg's
+// encoder makes at most 100 of a script, ordinary files have about ten.
+constexpr int kMaxScans = 100;
+// Progressive files keep all coefficients: two bytes a sample. Beyond this libjpeg refuses the picture.
+constexpr long kMaxMemory = 1L << 30;
 // jerror.h's message numbers for what libjpeg does not do, in place of what is damaged.
 constexpr int kUnsupported[] = {JERR_BAD_PRECISION, JERR_CONVERSION_NOTIMPL, JERR_SOF_UNSUPPORTED, JERR_CCIR601_NOTIMPL,
                                 JERR_FRACT_SAMPLE_NOTIMPL, JERR_COMPONENT_COUNT, JERR_NOTIMPL, JERR_NOT_COMPILED,
                                 JERR_ARITH_NOTIMPL};
+constexpr int kLimits[] = {JERR_OUT_OF_MEMORY, JERR_NO_BACKING_STORE, JERR_IMAGE_TOO_BIG, JERR_WIDTH_OVERFLOW};
+
+template <size_t N>
+bool isOneOf(int message, const int (&list)[N]) {
+  return std::find(std::begin(list), std::end(list), message) != std::end(list);
+}
 
 }  // namespace
 
@@ -28,6 +37,7 @@ JpegReader::JpegReader() {
   error_.base.error_exit = onError;
   error_.base.emit_message = onMessage;
   jpeg_create_decompress(&info_);
+  info_.mem->max_memory_to_use = kMaxMemory;
   progress_.progress_monitor = onProgress;
   info_.progress = &progress_;
   info_.client_data = this;
@@ -54,8 +64,8 @@ void JpegReader::forgetPicture() {
 void JpegReader::onError(j_common_ptr info) {
   auto* error = reinterpret_cast<ErrorManager*>(info->err);
   info->err->format_message(info, error->message);
-  error->unsupported =
-      std::find(std::begin(kUnsupported), std::end(kUnsupported), info->err->msg_code) != std::end(kUnsupported);
+  const int message = info->err->msg_code;
+  error->code = isOneOf(message, kUnsupported) ? FaultCode::unsupported : isOneOf(message, kLimits) ? FaultCode::limit : FaultCode::corrupt;
   std::longjmp(error->jump, 1);
 }
 
@@ -75,18 +85,16 @@ void JpegReader::onProgress(j_common_ptr info) {
   if (decompress->input_scan_number <= kMaxScans) return;
   auto* error = reinterpret_cast<ErrorManager*>(info->err);
   std::snprintf(error->message, sizeof error->message, "more than %d scans", kMaxScans);
-  error->unsupported = false;
+  error->code = FaultCode::limit;
   std::longjmp(error->jump, 1);
 }
 
-Fault JpegReader::fault() const {
-  return Fault::of(error_.unsupported ? FaultCode::unsupported : FaultCode::corrupt, "%s", error_.message);
-}
+Fault JpegReader::fault() const { return Fault::of(error_.code, "%s", error_.message); }
 
 Fault JpegReader::open(const uint8_t* data, size_t size, const JpegOptions& options) {
   options_ = options;
   error_.tolerant = options.tolerant;
-  error_.unsupported = false;
+  error_.code = FaultCode::corrupt;
   info_.err->num_warnings = 0;
   forgetPicture();
   if (size < 2 || data[0] != 0xff || data[1] != 0xd8)

@@ -62,7 +62,7 @@ class JpegReader {
     char message[JMSG_LENGTH_MAX];
     bool warned;
     bool tolerant;
-    bool unsupported;
+    FaultCode code;  // what the error at hand is
   };
   static void onError(j_common_ptr info);
   static void onMessage(j_common_ptr info, int level);

@@ -13,14 +13,16 @@
 namespace headrace {
 
 std::shared_ptr<MemoryMap> MemoryMap::open(const std::string& path, std::string& error) {
-  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  // NONBLOCK: a FIFO of that name must not hold us up.
+  const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
     error = std::strerror(errno);
     return nullptr;
   }
   struct stat status {};
-  if (::fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-    error = errno != 0 ? std::strerror(errno) : "not a regular file";
+  const bool known = ::fstat(fd, &status) == 0;
+  if (!known || !S_ISREG(status.st_mode)) {
+    error = known ? "not a regular file" : std::strerror(errno);
     ::close(fd);
     return nullptr;
   }

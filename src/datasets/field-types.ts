@@ -35,12 +35,16 @@ function detectField(name: string, values: readonly unknown[]): Field {
   if (all('integer')) return INT64
   if (all('integer', 'number')) return FLOAT64
   const odd = types.findIndex((type) => type !== types[0])
-  const which = odd < 0 ? 0 : odd
+  const which = Math.max(odd, 0)
   const got = odd < 0 ? types[0] : `${types[odd]} after ${types[0]}`
-  throw new HeadraceError('E_USAGE', `sample ${which}: field ${name} must hold a Uint8Array, a string or a number, but got ${got}`, {
-    sample: which,
-    field: name,
-  })
+  throw new HeadraceError(
+    'E_USAGE',
+    `sample ${which}: field ${name} must hold a Uint8Array, a string or a number, but got ${got}`,
+    {
+      sample: which,
+      field: name,
+    },
+  )
 }
 
 /**
@@ -50,11 +54,22 @@ function detectField(name: string, values: readonly unknown[]): Field {
 export function detectSchema(samples: readonly LooseSample[]): Schema {
   const names = Object.keys(samples[0] ?? {})
   if (names.length === 0) throw new HeadraceError('E_USAGE', 'sample 0 has no fields')
-  return Object.fromEntries(names.map((name) => [name, detectField(name, samples.map((sample) => sample[name]))]))
+  return Object.fromEntries(
+    names.map((name) => [
+      name,
+      detectField(
+        name,
+        samples.map((sample) => sample[name]),
+      ),
+    ]),
+  )
 }
 
 function refuse(sample: number, field: string, wanted: string, got: string): HeadraceError {
-  return new HeadraceError('E_USAGE', `sample ${sample}: field ${field} must be ${wanted}, but got ${got}`, { sample, field })
+  return new HeadraceError('E_USAGE', `sample ${sample}: field ${field} must be ${wanted}, but got ${got}`, {
+    sample,
+    field,
+  })
 }
 
 function checkedInteger(id: number, name: string, value: unknown): bigint {

@@ -1,2 +1,2 @@
-export { type FromSamplesOptions, fromSamples, type LooseSamples, SampleStream } from './iterable.ts'
 export { ImageFolder, type ImageFolderOptions, type ImageFolderSchema, imageFolder } from './image-folder.ts'
+export { type FromSamplesOptions, fromSamples, type LooseSamples, SampleStream } from './iterable.ts'

@@ -5,7 +5,9 @@ import { checkedValue, detectSchema, type LooseSample, type LooseValue } from '.
 import type { Dataset, Sample, Schema } from './types.ts'
 
 /** Samples as objects with the same fields each, or as tuples whose fields `fieldNames` names. */
-export type LooseSamples = Iterable<LooseSample | readonly LooseValue[]> | AsyncIterable<LooseSample | readonly LooseValue[]>
+export type LooseSamples =
+  | Iterable<LooseSample | readonly LooseValue[]>
+  | AsyncIterable<LooseSample | readonly LooseValue[]>
 
 export interface FromSamplesOptions {
   /** Names of a tuple's fields, in order. */
@@ -15,6 +17,8 @@ export interface FromSamplesOptions {
 /** Field types come from this many samples, or from fewer where those are larger than DETECTION_BYTES together. */
 const DETECTION_SAMPLES = 100
 const DETECTION_BYTES = 64 * 1024 * 1024
+
+type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>
 
 /**
  * Samples from an iterable, read once from first to last. Its types come from the first samples and hold for all.
@@ -26,12 +30,14 @@ export class SampleStream implements Dataset, AsyncIterable<Sample> {
   /** Unique to this object: nothing can be said about what an iterable will yield. */
   readonly fingerprint = `stream-${randomUUID()}`
   readonly #rest: AsyncIterator<Sample>
+  readonly #source: AnyIterator
   #next = 0
 
-  constructor(schema: Schema, length: number | undefined, samples: AsyncIterator<Sample>) {
+  constructor(schema: Schema, length: number | undefined, samples: AsyncIterator<Sample>, source: AnyIterator) {
     this.schema = schema
     this.length = length
     this.#rest = samples
+    this.#source = source
   }
 
   describe(id: number): string {
@@ -41,7 +47,10 @@ export class SampleStream implements Dataset, AsyncIterable<Sample> {
   /** E_STATE for any id but the next one; E_USAGE past the end, and for a sample that does not fit the schema. */
   async read(id: number): Promise<Sample> {
     if (id !== this.#next)
-      throw new HeadraceError('E_STATE', `samples of an iterable come in order: the next is ${this.#next}, but got ${id}`)
+      throw new HeadraceError(
+        'E_STATE',
+        `samples of an iterable come in order: the next is ${this.#next}, but got ${id}`,
+      )
     const step = await this.#advance()
     if (step.done) throw new HeadraceError('E_USAGE', `the iterable has ended: it has ${id} samples`)
     return step.value
@@ -51,8 +60,10 @@ export class SampleStream implements Dataset, AsyncIterable<Sample> {
     return { next: () => this.#advance(), return: async () => ({ done: true, value: await this.close() }) }
   }
 
+  /** Lets the source go, too. */
   async close(): Promise<void> {
     await this.#rest.return?.()
+    await this.#source.return?.()
   }
 
   async #advance(): Promise<IteratorResult<Sample>> {
@@ -65,11 +76,18 @@ export class SampleStream implements Dataset, AsyncIterable<Sample> {
 function named(sample: unknown, id: number, fieldNames: readonly string[] | undefined): LooseSample {
   if (Array.isArray(sample)) {
     if (!fieldNames)
-      throw new HeadraceError('E_USAGE', `sample ${id} is a tuple of ${sample.length}: fieldNames must name its fields`, {
-        hint: "for instance fieldNames: ['image', 'label']",
-      })
+      throw new HeadraceError(
+        'E_USAGE',
+        `sample ${id} is a tuple of ${sample.length}: fieldNames must name its fields`,
+        {
+          hint: "for instance fieldNames: ['image', 'label']",
+        },
+      )
     if (sample.length !== fieldNames.length)
-      throw new HeadraceError('E_USAGE', `sample ${id} is a tuple of ${sample.length}, but fieldNames has ${fieldNames.length}`)
+      throw new HeadraceError(
+        'E_USAGE',
+        `sample ${id} is a tuple of ${sample.length}, but fieldNames has ${fieldNames.length}`,
+      )
     return Object.fromEntries(fieldNames.map((name, i) => [name, sample[i] as LooseValue]))
   }
   if (typeof sample !== 'object' || sample === null || ArrayBuffer.isView(sample))
@@ -100,7 +118,7 @@ export async function fromSamples(samples: LooseSamples, options: FromSamplesOpt
   const { fieldNames } = options
   if (fieldNames && new Set(fieldNames).size !== fieldNames.length)
     throw new HeadraceError('E_USAGE', `fieldNames must differ, but got ${show(fieldNames)}`)
-  const source: AsyncIterator<unknown> | Iterator<unknown> =
+  const source: AnyIterator =
     Symbol.asyncIterator in samples ? samples[Symbol.asyncIterator]() : samples[Symbol.iterator]()
 
   const first: LooseSample[] = []
@@ -117,19 +135,15 @@ export async function fromSamples(samples: LooseSamples, options: FromSamplesOpt
 
   async function* checked(): AsyncGenerator<Sample> {
     let id = 0
-    try {
-      while (id < first.length) {
-        const sample = first[id] ?? {}
-        first[id] = {} // let it go once it is delivered
-        yield checkedSample(sample, id++, schema)
-      }
-      for (let step = await source.next(); !step.done; step = await source.next()) {
-        yield checkedSample(named(step.value, id, fieldNames), id, schema)
-        id++
-      }
-    } finally {
-      await source.return?.()
+    while (id < first.length) {
+      const sample = first[id] ?? {}
+      first[id] = {} // let it go once it is delivered
+      yield checkedSample(sample, id++, schema)
+    }
+    for (let step = await source.next(); !step.done; step = await source.next()) {
+      yield checkedSample(named(step.value, id, fieldNames), id, schema)
+      id++
     }
   }
-  return new SampleStream(schema, Array.isArray(samples) ? samples.length : undefined, checked())
+  return new SampleStream(schema, Array.isArray(samples) ? samples.length : undefined, checked(), source)
 }

@@ -153,7 +153,8 @@ export function parseJpeg(bytes: Uint8Array, options: JpegOptions = {}): JpegInf
       continue
     }
     if (code === EOI) throw corrupt('the JPEG has an end marker before any image data')
-    if (code === 0 || code === SOI || (code >= RST0 && code <= RST7)) throw corrupt(`JPEG marker ${hex(code)} out of place`)
+    if (code === 0 || code === SOI || (code >= RST0 && code <= RST7))
+      throw corrupt(`JPEG marker ${hex(code)} out of place`)
     if (at + 4 > size) throw corrupt('the JPEG is cut in a marker')
     const length = view.getUint16(at + 2)
     if (length < 2) throw corrupt(`JPEG segment ${hex(code)} with a length of ${length}`)

@@ -88,7 +88,8 @@ function checkedDescr(value: unknown, file: string): { descr: NpyDescr; itemByte
  * `file` is what messages call it, `fileBytes` its whole size: the data must end exactly there.
  */
 export function parseNpyHeader(start: Uint8Array, fileBytes: number, file: string): NpyHeader {
-  const corrupt = (reason: string): HeadraceError => new HeadraceError('E_CORRUPT', `${file}: ${reason}`, { path: file })
+  const corrupt = (reason: string): HeadraceError =>
+    new HeadraceError('E_CORRUPT', `${file}: ${reason}`, { path: file })
   const view = new DataView(start.buffer, start.byteOffset, start.byteLength)
   if (start.length < 10 || MAGIC.some((byte, i) => start[i] !== byte)) throw corrupt('not an .npy file')
   const major = view.getUint8(6)

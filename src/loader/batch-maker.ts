@@ -2,7 +2,7 @@ import type { Dataset, Sample } from '../datasets/types.ts'
 import { isHeadraceError } from '../errors.ts'
 import { native } from '../native.ts'
 import { makeBatch, makeLease } from './batch.ts'
-import type { FaultRecord } from './faults.ts'
+import type { RowFault } from './faults.ts'
 import type { StepPlan } from './plan.ts'
 import type { SlotClaim } from './slots.ts'
 import type { Batch, DecodePlan, Decoder, FieldBatch, Rows, SampleFault } from './types.ts'
@@ -20,7 +20,7 @@ export type RecordedFields = Readonly<Record<string, unknown>>
 
 interface PlannedFields {
   readonly plans: ReadonlyMap<string, DecodePlan>
-  readonly faults: readonly FaultRecord[]
+  readonly faults: readonly RowFault[]
 }
 
 /** Turns the plan of a step into a batch in a slot: read, plan each field, decode them together, deliver. */
@@ -42,7 +42,7 @@ export class BatchMaker {
   }
 
   /** One try: a batch, or the rows that failed, in their order. The slot stays with the claim for another try. */
-  async attempt(plan: StepPlan, claim: SlotClaim, recorded?: RecordedFields): Promise<Prepared | { readonly faults: readonly FaultRecord[] }> {
+  async attempt(plan: StepPlan, claim: SlotClaim, recorded?: RecordedFields): Promise<Prepared | { readonly faults: readonly RowFault[] }> {
     const { plans, faults } = await this.#planFields(plan, recorded)
     if (faults.length > 0) return { faults }
     const count = plan.ids.length
@@ -53,12 +53,16 @@ export class BatchMaker {
       bytes += roundUp(own)
     }
     const { handle } = await claim.take(bytes)
-    const failed: { row: number; fault: FaultRecord }[] = []
+    const failed: { row: number; fault: RowFault }[] = []
     // Every field comes to its end before the slot can go back, also where one of them throws.
     const decoded = await Promise.allSettled(
       [...this.#decoders].map(async ([name, decoder]) => {
         const found = await decoder.decode(plans.get(name) as DecodePlan, { slot: handle, offset: offsets.get(name) as number })
-        for (const fault of found) failed.push({ row: fault.row, fault: this.#describe(plan, name, fault) })
+        for (const fault of found) {
+          // Damage lies somewhere in the picture, and another crop may miss it.
+          const lasting = fault.code !== 'E_CORRUPT'
+          failed.push({ row: fault.row, fault: this.#describe(plan, name, fault, lasting) })
+        }
       }),
     )
     for (const result of decoded) if (result.status === 'rejected') throw result.reason
@@ -84,32 +88,33 @@ export class BatchMaker {
       plans.set(name, fieldPlan)
       // A row that could not be read fails in every field; once is enough.
       const own = fieldPlan.faults.filter(({ row }) => !decoder.readsSamples || samples[row] !== undefined)
-      faults.push(...own.map((fault) => this.#describe(plan, name, fault)))
+      faults.push(...own.map((fault) => this.#describe(plan, name, fault, true)))
     }
     return { plans, faults }
   }
 
   /** The samples of a step, once for all the fields that want them; nothing is read where none does. */
-  async #readSamples(plan: StepPlan): Promise<{ samples: (Sample | undefined)[]; faults: FaultRecord[] }> {
+  async #readSamples(plan: StepPlan): Promise<{ samples: (Sample | undefined)[]; faults: RowFault[] }> {
     const fields = [...this.#decoders].filter(([, decoder]) => decoder.readsSamples).map(([name]) => name)
-    const faults: FaultRecord[] = []
-    if (fields.length === 0) return { samples: [], faults }
+    if (fields.length === 0) return { samples: [], faults: [] }
+    // By row, and not in the order in which reading fails.
+    const faults: (RowFault | undefined)[] = []
     const options = this.#signal === undefined ? { fields } : { fields, signal: this.#signal }
     const samples = await Promise.all(
       Array.from(plan.ids, (id, row) =>
         this.#dataset.read(id, options).catch((error: unknown) => {
           if (!isHeadraceError(error) || error.code === 'E_CANCELLED') throw error
-          faults.push(this.#describe(plan, fields[0] as string, { row, code: error.code, reason: error.message }))
+          faults[row] = this.#describe(plan, fields[0] as string, { row, code: error.code, reason: error.message }, true)
           return undefined
         }),
       ),
     )
-    return { samples, faults }
+    return { samples, faults: faults.filter((fault) => fault !== undefined) }
   }
 
-  #describe(plan: StepPlan, field: string, { row, code, reason }: SampleFault): FaultRecord {
+  #describe(plan: StepPlan, field: string, { row, code, reason }: SampleFault, lasting: boolean): RowFault {
     const sample = plan.ids[row] as number
-    return { sample, key: this.#dataset.describe(sample), field, code, reason }
+    return { record: { sample, key: this.#dataset.describe(sample), field, code, reason }, repeat: plan.repeats[row] as number, lasting }
   }
 }
 

@@ -13,6 +13,14 @@ export interface FaultRecord {
   readonly reason: string
 }
 
+/** A row of a step that failed. */
+export interface RowFault {
+  readonly record: FaultRecord
+  readonly repeat: number
+  /** Bad whatever is made of it; otherwise another crop may miss the damage. */
+  readonly lasting: boolean
+}
+
 export interface LoaderReport {
   /** Places left out, and places given to another sample, over all batches made. */
   readonly skipped: number
@@ -29,10 +37,15 @@ const REPLACEMENT_REPEAT = 2 ** 31
 
 /**
  * Turns bad samples into other ones. The stand-in of a sample is a pure function of (seed, epoch, sample id), tried in a
- * fixed order, so a run that meets a bad sample for the first time and one that knows it deliver the same batch.
+ * fixed order, so a run that meets a bad sample for the first time and one that knows it deliver the same batch. Damage
+ * that one crop met counts for that draw alone: a run that resumes behind it must deliver the same as one that saw it.
  */
 class Substitution {
+  /** Samples that are bad whatever is made of them. */
   readonly #bad = new Set<number>()
+  /** Draws of one epoch that met damage. */
+  readonly #draws = new Set<string>()
+  #epoch = 0
   readonly #seed: number
   readonly #length: number
 
@@ -41,17 +54,29 @@ class Substitution {
     this.#length = length
   }
 
-  /** False where the sample was known already. */
-  mark(sample: number): boolean {
-    if (this.#bad.has(sample)) return false
-    this.#bad.add(sample)
-    return true
+  mark(epoch: number, { record: { sample }, repeat, lasting }: RowFault): void {
+    if (lasting) {
+      this.#bad.add(sample)
+      return
+    }
+    if (epoch !== this.#epoch) this.#draws.clear()
+    this.#epoch = epoch
+    this.#draws.add(drawKey(epoch, sample, repeat))
+  }
+
+  #isBad(epoch: number, id: number, repeat: number): boolean {
+    return this.#bad.has(id) || (this.#draws.size > 0 && this.#draws.has(drawKey(epoch, id, repeat)))
+  }
+
+  #isSound({ epoch, ids, repeats }: StepPlan): boolean {
+    if (this.#bad.size + this.#draws.size === 0) return true
+    return !ids.some((id, row) => this.#isBad(epoch, id, repeats[row] as number))
   }
 
   /** The plan without the samples that are known to be bad. */
   skip(plan: StepPlan): StepPlan {
-    if (this.#bad.size === 0 || !plan.ids.some((id) => this.#bad.has(id))) return plan
-    const keep = [...plan.ids.keys()].filter((row) => !this.#bad.has(plan.ids[row] as number))
+    if (this.#isSound(plan)) return plan
+    const keep = [...plan.ids.keys()].filter((row) => !this.#isBad(plan.epoch, plan.ids[row] as number, plan.repeats[row] as number))
     const firstPadding = plan.ids.length - plan.padding
     return {
       ...plan,
@@ -63,32 +88,38 @@ class Substitution {
 
   /** The plan with another sample in the place of each that is known to be bad. E_CORRUPT where none can be found. */
   replace(plan: StepPlan): StepPlan {
-    if (this.#bad.size === 0 || !plan.ids.some((id) => this.#bad.has(id))) return plan
+    if (this.#isSound(plan)) return plan
     const ids = plan.ids.slice()
     const repeats = plan.repeats.slice()
     const draws = new Draws(this.#seed, plan.epoch, viewKey('replacement'))
     for (const [row, id] of plan.ids.entries()) {
-      if (!this.#bad.has(id)) continue
+      let repeat = repeats[row] as number
+      if (!this.#isBad(plan.epoch, id, repeat)) continue
       draws.begin(id, 0)
       let attempt = 0
       let candidate = id
-      while (this.#bad.has(candidate)) {
+      do {
         if (attempt === MAX_REPLACEMENTS)
-          throw new HeadraceError('E_CORRUPT', `no sample to replace ${id} with: ${attempt} others are bad too, ${this.#bad.size} in all`, { sample: id })
+          throw new HeadraceError('E_CORRUPT', `no sample to replace ${id} with: ${attempt} others are bad too`, { sample: id })
         candidate = Math.floor(draws.at(attempt++) * this.#length)
-      }
+        repeat = REPLACEMENT_REPEAT + attempt
+      } while (candidate === id || this.#isBad(plan.epoch, candidate, repeat))
       ids[row] = candidate
-      repeats[row] = REPLACEMENT_REPEAT + attempt
+      repeats[row] = repeat
     }
     return { ...plan, ids, repeats }
   }
+}
+
+function drawKey(epoch: number, id: number, repeat: number): string {
+  return `${epoch}/${id}/${repeat}`
 }
 
 /** What a loader does about bad samples, and what it has done. */
 export class FaultPolicy {
   readonly #onError: OnError
   readonly #substitution: Substitution
-  readonly #faults: FaultRecord[] = []
+  readonly #faults = new Map<number, FaultRecord>()
   #skipped = 0
   #replaced = 0
 
@@ -103,12 +134,15 @@ export class FaultPolicy {
     return this.#onError === 'replace' ? this.#substitution.replace(plan) : plan
   }
 
-  /** Learns of bad samples; under `throw` the first of them is thrown. */
-  failed(faults: readonly FaultRecord[]): void {
+  /** Learns of the rows of a step that failed; under `throw` the first of them is thrown. */
+  failed(epoch: number, faults: readonly RowFault[]): void {
     const [first] = faults
-    if (this.#onError === 'throw' && first !== undefined) throw errorOf(first)
-    for (const fault of faults)
-      if (this.#substitution.mark(fault.sample) && this.#faults.length < MAX_FAULT_RECORDS) this.#faults.push(fault)
+    if (this.#onError === 'throw' && first !== undefined) throw errorOf(first.record)
+    for (const fault of faults) {
+      const { record } = fault
+      this.#substitution.mark(epoch, fault)
+      if (!this.#faults.has(record.sample) && this.#faults.size < MAX_FAULT_RECORDS) this.#faults.set(record.sample, record)
+    }
   }
 
   /** Counts the places of a batch that are not what its first plan said. */
@@ -119,7 +153,7 @@ export class FaultPolicy {
   }
 
   report(): LoaderReport {
-    return { skipped: this.#skipped, replaced: this.#replaced, faults: [...this.#faults] }
+    return { skipped: this.#skipped, replaced: this.#replaced, faults: [...this.#faults.values()] }
   }
 }
 

@@ -231,7 +231,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
           this.#policy.delivered(original, plan)
           return result
         }
-        this.#policy.failed(result.faults)
+        this.#policy.failed(plan.epoch, result.faults)
       }
     } catch (error) {
       claim.drop()

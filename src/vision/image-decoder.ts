@@ -65,6 +65,7 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
   plan(rows: Rows, recorded?: RecordedImages): ImagePlan {
     const source = locate(this.#dataset, this.#field, rows)
     const faults = this.readsSamples ? this.#probe(source, rows) : []
+    faults.push(...this.#refuseLarge(source))
     const boxes = new Float64Array(rows.ids.length * this.#views.length * BOX_COLUMNS)
     if (recorded === undefined) this.#draw(rows, source, boxes)
     else this.#restore(recorded, boxes)
@@ -133,6 +134,18 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
         if (!isHeadraceError(error)) throw error
         faults.push({ row, code: error.code, reason: error.message })
       }
+    }
+    return faults
+  }
+
+  /** Before any memory is asked for: pictures of their own sizes would make a slot that cannot be had. */
+  #refuseLarge({ widths, heights }: StoredSource): SampleFault[] {
+    const { maxPixels } = (this.#views[0] as View).pipeline.decode
+    const faults: SampleFault[] = []
+    for (const [row, width] of widths.entries()) {
+      const height = heights[row] as number
+      if (width * height <= maxPixels) continue
+      faults.push({ row, code: 'E_LIMIT', reason: `the header says ${width}x${height} pixels, more than maxPixels (${maxPixels})` })
     }
     return faults
   }

@@ -5,7 +5,17 @@ import { HeadraceError } from '../../src/errors.ts'
 import { parseJpeg } from '../../src/formats/jpeg.ts'
 
 const file = (name: string): Buffer => readFileSync(new URL(`../fixtures/awkward/${name}`, import.meta.url))
-const plain = { width: 320, height: 213, components: 3, precision: 8, process: 'sequential', progressive: false, arithmetic: false, sampling: '4:2:0', hasEndMarker: true }
+const plain = {
+  width: 320,
+  height: 213,
+  components: 3,
+  precision: 8,
+  process: 'sequential',
+  progressive: false,
+  arithmetic: false,
+  sampling: '4:2:0',
+  hasEndMarker: true,
+}
 
 describe('a JPEG', () => {
   it.each([
@@ -81,7 +91,9 @@ describe('a JPEG', () => {
     ['has a width of 0', [...start, ...frame(8, 0, 1, 0, 0, 1, 1, 0x11, 0)]],
     ['a malformed JPEG scan header', [...start, ...gray, 0xff, 0xda, 0, 8, 2, 1, 0, 0, 63, 0]],
   ])('is refused where it is broken: %s', (message, bytes) => {
-    expect(() => parseJpeg(Uint8Array.from(bytes))).toThrow(expect.objectContaining({ code: 'E_CORRUPT', message: expect.stringContaining(message) }))
+    expect(() => parseJpeg(Uint8Array.from(bytes))).toThrow(
+      expect.objectContaining({ code: 'E_CORRUPT', message: expect.stringContaining(message) }),
+    )
   })
 
   it('may have stray bytes between segments if the caller says so', () => {
@@ -97,18 +109,25 @@ describe('a JPEG', () => {
   })
 
   it('never fails in another way, whatever the bytes', () => {
-    const seeds = ['progressive.jpg', 'exif_orient6_thumb.jpg', 'odd_17x9.jpg'].map((name) => file(name).subarray(0, 3000))
+    const seeds = ['progressive.jpg', 'exif_orient6_thumb.jpg', 'odd_17x9.jpg'].map((name) =>
+      file(name).subarray(0, 3000),
+    )
     const change = fc.tuple(fc.nat(700), fc.nat(255))
     fc.assert(
-      fc.property(fc.constantFrom(...seeds), fc.array(change, { maxLength: 8 }), fc.nat(3000), (seed, changes, length) => {
-        const bytes = Buffer.from(seed.subarray(0, length))
-        for (const [at, value] of changes) if (at < bytes.length) bytes[at] = value
-        try {
-          parseJpeg(bytes)
-        } catch (error) {
-          expect(error).toBeInstanceOf(HeadraceError)
-        }
-      }),
+      fc.property(
+        fc.constantFrom(...seeds),
+        fc.array(change, { maxLength: 8 }),
+        fc.nat(3000),
+        (seed, changes, length) => {
+          const bytes = Buffer.from(seed.subarray(0, length))
+          for (const [at, value] of changes) if (at < bytes.length) bytes[at] = value
+          try {
+            parseJpeg(bytes)
+          } catch (error) {
+            expect(error).toBeInstanceOf(HeadraceError)
+          }
+        },
+      ),
       { numRuns: 3000 },
     )
   })

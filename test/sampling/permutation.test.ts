@@ -97,33 +97,30 @@ describe('shuffles fairly', () => {
     if (n > 3) expect(unevenness(lags.slice(1))).toBeLessThan(5)
   })
 
-  test.each([100, 1000, 4096, 100_000])(
-    '%d samples: neighbours are unrelated at every lag that the grid has',
-    (n) => {
-      const b = Math.ceil(n / Math.ceil(Math.sqrt(n)))
-      const buckets = 50
-      const counts = new Map([1, 2, b, b + 1].map((lag) => [lag, new Float64Array(buckets)]))
-      for (let seed = 0; seed < 5_000_000 / n; seed++) {
-        const order = orderOf(n, seed, 3)
-        for (const [lag, differences] of counts) {
-          for (let i = 0; i + lag < n; i++) {
-            const difference = ((order[i + lag] ?? 0) - (order[i] ?? 0) + n) % n
-            // Difference 0 cannot be: the others share the buckets among themselves.
-            add(differences, Math.floor(((difference - 1) * buckets) / (n - 1)))
-          }
+  test.each([100, 1000, 4096, 100_000])('%d samples: neighbours are unrelated at every lag that the grid has', (n) => {
+    const b = Math.ceil(n / Math.ceil(Math.sqrt(n)))
+    const buckets = 50
+    const counts = new Map([1, 2, b, b + 1].map((lag) => [lag, new Float64Array(buckets)]))
+    for (let seed = 0; seed < 5_000_000 / n; seed++) {
+      const order = orderOf(n, seed, 3)
+      for (const [lag, differences] of counts) {
+        for (let i = 0; i + lag < n; i++) {
+          const difference = ((order[i + lag] ?? 0) - (order[i] ?? 0) + n) % n
+          // Difference 0 cannot be: the others share the buckets among themselves.
+          add(differences, Math.floor(((difference - 1) * buckets) / (n - 1)))
         }
       }
-      const sizes = Array.from({ length: buckets }, () => 0)
-      for (let difference = 1; difference < n; difference++) {
-        const bucket = Math.floor(((difference - 1) * buckets) / (n - 1))
-        sizes[bucket] = (sizes[bucket] ?? 0) + 1
-      }
-      for (const differences of counts.values())
-        expect(
-          Math.abs(unevenness(differences.map((count, i) => (count / (sizes[i] ?? 1)) * ((n - 1) / buckets)))),
-        ).toBeLessThan(5)
-    },
-  )
+    }
+    const sizes = Array.from({ length: buckets }, () => 0)
+    for (let difference = 1; difference < n; difference++) {
+      const bucket = Math.floor(((difference - 1) * buckets) / (n - 1))
+      sizes[bucket] = (sizes[bucket] ?? 0) + 1
+    }
+    for (const differences of counts.values())
+      expect(
+        Math.abs(unevenness(differences.map((count, i) => (count / (sizes[i] ?? 1)) * ((n - 1) / buckets)))),
+      ).toBeLessThan(5)
+  })
 
   test('halves of a big epoch get even shares of every tenth of the ids', () => {
     const n = 1_000_000

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import ts from 'typescript'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { fromSystemError } from '../../src/errors.ts'
+import { closeDescriptor, openDescriptor, writeAll } from '../../src/storage/descriptor.ts'
 import { FileStore } from '../../src/storage/file.ts'
 import { bytesOf, failing, listed, storeConformance, textAt } from './conformance.ts'
 
@@ -92,17 +94,27 @@ describe('a file store', () => {
     expect(await textAt(store, 'a')).toBe('x')
   })
 
-  test('a name that is too long is the caller’s mistake, a full device is E_NO_SPACE', async () => {
+  test('a name that is too long is the caller’s mistake', async () => {
     await expect(store.put('x'.repeat(300), bytesOf('y'))).rejects.toEqual(failing('E_USAGE', 'xxx'))
     expect(fs.readdirSync(folder)).toEqual([])
-    if (!fs.existsSync('/dev/full')) return
-    // The only full device on every Linux: a pending file that is one, by a link in the place of its directory.
-    const { writeAll, openDescriptor, closeDescriptor } = await import('../../src/storage/descriptor.ts')
-    const { fromSystemError } = await import('../../src/errors.ts')
+  })
+
+  test.skipIf(!fs.existsSync('/dev/full'))('a full device is E_NO_SPACE', async () => {
+    // The one device that is always full takes no new files, so it stands in for the file that is being written.
     const fd = await openDescriptor('/dev/full', fs.constants.O_WRONLY)
     const error = await writeAll(fd, bytesOf('x')).catch((reason: unknown) => fromSystemError(reason, 'writing'))
     await closeDescriptor(fd)
-    expect(error).toEqual(failing('E_NO_SPACE'))
+    expect(error).toEqual(failing('E_NO_SPACE', 'writing'))
+  })
+
+  test('gives every version a time of its own, finer than the steps of the system’s clock', async () => {
+    const quick = new FileStore(folder, { sync: 'never' })
+    const times = new Set<bigint>()
+    for (let version = 0; version < 100; version++) {
+      await quick.put('k', bytesOf('x'))
+      times.add(fs.statSync(join(folder, 'k'), { bigint: true }).mtimeNs)
+    }
+    expect(times.size).toBe(100)
   })
 
   test('sees what another process appends or replaces by its etag', async () => {
@@ -114,15 +126,17 @@ describe('a file store', () => {
     await expect(store.get('k', { ifMatch: before?.etag ?? '' })).rejects.toEqual(failing('E_STATE'))
   })
 
-  test('a file that ends before its size says is E_CORRUPT with its key', async () => {
-    // Files of sysfs claim a page and hold a few bytes.
-    const claim = '/sys/kernel/mm/transparent_hugepage'
-    if (!fs.existsSync(join(claim, 'enabled'))) return
-    await expect(new FileStore(claim).get('enabled')).rejects.toEqual(failing('E_CORRUPT', 'enabled', '4096'))
-    await expect(new FileStore(claim).get('enabled', { range: { offset: 0, length: 4096 } })).rejects.toEqual(
-      failing('E_CORRUPT', 'enabled'),
-    )
-  })
+  const claim = '/sys/kernel/mm/transparent_hugepage'
+  test.skipIf(!fs.existsSync(join(claim, 'enabled')))(
+    'a file that ends before its size says is E_CORRUPT with its key',
+    async () => {
+      // Files of sysfs claim a page and hold a few bytes.
+      await expect(new FileStore(claim).get('enabled')).rejects.toEqual(failing('E_CORRUPT', 'enabled', '4096'))
+      await expect(new FileStore(claim).get('enabled', { range: { offset: 0, length: 4096 } })).rejects.toEqual(
+        failing('E_CORRUPT', 'enabled'),
+      )
+    },
+  )
 
   test('what is no file is no object', async () => {
     fs.mkdirSync(join(folder, 'd'))
@@ -172,23 +186,24 @@ describe('a file store', () => {
     })
   })
 
-  test('a file name that is not UTF-8 fails the listing with its bytes', async () => {
-    await store.put('d/\ufffd is a name like any other', bytesOf('x'))
-    expect(await listed(store)).toEqual(['d/\ufffd is a name like any other'])
-    fs.writeFileSync(Buffer.concat([Buffer.from(`${folder}/d/`), Buffer.from([0x61, 0xff, 0x62])]), 'y')
-    await expect(listed(store)).rejects.toEqual(failing('E_UNSUPPORTED', '0x61ff62', 'UTF-8'))
-  })
+  test.skipIf(process.platform === 'darwin')(
+    'a file name that is not UTF-8 fails the listing with its bytes',
+    async () => {
+      await store.put('d/\ufffd is a name like any other', bytesOf('x'))
+      expect(await listed(store)).toEqual(['d/\ufffd is a name like any other'])
+      fs.writeFileSync(Buffer.concat([Buffer.from(`${folder}/d/`), Buffer.from([0x61, 0xff, 0x62])]), 'y')
+      await expect(listed(store)).rejects.toEqual(failing('E_UNSUPPORTED', '0x61ff62', 'UTF-8'))
+    },
+  )
 
-  test('a directory that may not be read is E_ACCESS', async () => {
-    if (process.getuid?.() === 0) return
+  test.skipIf(process.getuid?.() === 0)('a directory that may not be read is E_ACCESS', async () => {
     await store.put('d/k', bytesOf('x'))
     fs.chmodSync(join(folder, 'd'), 0)
     await expect(listed(store)).rejects.toEqual(failing('E_ACCESS'))
     fs.chmodSync(join(folder, 'd'), 0o755)
   })
 
-  test('opens no file that it does not close', async () => {
-    if (!fs.existsSync('/proc/self/fd')) return
+  test.skipIf(!fs.existsSync('/proc/self/fd'))('opens no file that it does not close', async () => {
     const open = () => fs.readdirSync('/proc/self/fd').length
     await store.put('k', bytesOf('x'))
     const before = open()
@@ -234,8 +249,8 @@ describe('a file store', () => {
     expect(pendingFiles(root)).toEqual([expect.stringMatching(new RegExp(`^\\.headrace-${child.pid}-`))])
   })
 
-  test('lists 50,000 files without holding them all', async () => {
-    const directories = 500
+  test('lists 30,000 files without holding them all', async () => {
+    const directories = 300
     const each = 100
     for (let d = 0; d < directories; d++) {
       const path = join(folder, `class-${String(d).padStart(4, '0')}`)
@@ -258,8 +273,8 @@ describe('a file store', () => {
       }
     }
     expect(count).toBe(directories * each)
-    // 50,000 names alone would be 3 MB, their entries 15 MB.
-    expect(grown).toBeLessThan(2e6)
+    // All names would be 2 MB, their entries 9 MB.
+    expect(grown).toBeLessThan(1.5e6)
   })
 })
 

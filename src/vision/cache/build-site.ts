@@ -38,18 +38,24 @@ async function takeLock(folder: string, destination: string): Promise<number> {
   const path = join(folder, 'lock')
   for (;;) {
     await mkdir(folder, { recursive: true })
-    const fd = await openDescriptor(path, constants.O_RDWR | constants.O_CREAT).catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT') return undefined // its holder finished and removed the folder just now
-      throw error
-    })
+    const fd = await openDescriptor(path, constants.O_RDWR | constants.O_CREAT).catch(
+      (error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return undefined // its holder finished and removed the folder just now
+        throw error
+      },
+    )
     if (fd === undefined) continue
     if (!native.tryLock(fd)) {
       await closeDescriptor(fd)
       const holder = (await readFile(path, 'utf8').catch(() => '')).trim()
-      throw new HeadraceError('E_STATE', `${destination} is being built already${holder === '' ? '' : ` by ${holder}`}`, {
-        path: destination,
-        hint: 'wait for that build, or stop it: it can be resumed',
-      })
+      throw new HeadraceError(
+        'E_STATE',
+        `${destination} is being built already${holder === '' ? '' : ` by ${holder}`}`,
+        {
+          path: destination,
+          hint: 'wait for that build, or stop it: it can be resumed',
+        },
+      )
     }
     // the lock may be on a file that a build that finished in between has removed
     const [held, there] = await Promise.all([statDescriptor(fd), stat(path).catch(() => undefined)])

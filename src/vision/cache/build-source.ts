@@ -1,5 +1,5 @@
-import { fromSamples, type LooseSamples, SampleStream } from '../../datasets/iterable.ts'
 import { ImageFolder, imageFolder } from '../../datasets/image-folder.ts'
+import { fromSamples, type LooseSamples, SampleStream } from '../../datasets/iterable.ts'
 import type { Dataset, Sample, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
 import type { BuildSettings } from './options.ts'
@@ -37,7 +37,10 @@ function selected(schema: Schema, fields: readonly string[] | undefined): Schema
   if (fields === undefined) return schema
   const unknown = fields.find((name) => !Object.hasOwn(schema, name))
   if (unknown !== undefined)
-    throw new HeadraceError('E_USAGE', `fields names ${JSON.stringify(unknown)}, but the source has ${Object.keys(schema).join(', ')}`)
+    throw new HeadraceError(
+      'E_USAGE',
+      `fields names ${JSON.stringify(unknown)}, but the source has ${Object.keys(schema).join(', ')}`,
+    )
   return Object.fromEntries(Object.entries(schema).filter(([name]) => fields.includes(name)))
 }
 
@@ -74,7 +77,10 @@ function describeSource(dataset: Dataset, settings: BuildSettings, own: boolean)
   const folder = dataset instanceof ImageFolder ? dataset : undefined
   const { length } = dataset
   if (length === undefined && !streamed)
-    throw new HeadraceError('E_USAGE', 'a dataset of unknown length cannot be read by id: pass its samples as an iterable')
+    throw new HeadraceError(
+      'E_USAGE',
+      'a dataset of unknown length cannot be read by id: pass its samples as an iterable',
+    )
   const named = dataset as Dataset & { readonly classes?: readonly string[]; readonly url?: string }
   return {
     schema: selected(dataset.schema, settings.fields),

@@ -14,7 +14,14 @@ import { sharpVersion } from './transcode.ts'
 /** Everything that the bytes of the cache depend on; undefined where the source cannot promise to be the same again. */
 function identityOf(source: BuildSource, settings: BuildSettings): string | undefined {
   if (source.fingerprint === undefined) return undefined
-  const parts = [TOOL_VERSION, sharpVersion(), source.url ?? '', source.fingerprint, source.schema, contentOptions(settings)]
+  const parts = [
+    TOOL_VERSION,
+    sharpVersion(),
+    source.url ?? '',
+    source.fingerprint,
+    source.schema,
+    contentOptions(settings),
+  ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
@@ -29,7 +36,10 @@ function checkOutside(source: BuildSource, destination: string): void {
 
 async function startRun(source: BuildSource, site: BuildSite, settings: BuildSettings): Promise<BuildRun> {
   const identity = identityOf(source, settings)
-  const found = identity === undefined ? undefined : await recover(site.cache, site.journal, identity, source.schema, settings.workers)
+  const found =
+    identity === undefined
+      ? undefined
+      : await recover(site.cache, site.journal, identity, source.schema, settings.workers)
   if (found) {
     const journal = await Journal.resume(site.journal, found.record.journalBytes)
     return BuildRun.open(source, site, settings, journal, found)
@@ -50,7 +60,11 @@ async function startRun(source: BuildSource, site: BuildSite, settings: BuildSet
  * Throws E_EXISTS, E_STATE (built by another process now), E_NO_SPACE, E_CANCELLED; and E_CORRUPT, E_UNSUPPORTED,
  * E_LIMIT, E_NOT_FOUND or E_ACCESS for the first sample that cannot be stored, unless `onError` is 'skip'.
  */
-export async function buildImageCache(input: BuildInput, destination: string, options: BuildOptions = {}): Promise<BuildReport> {
+export async function buildImageCache(
+  input: BuildInput,
+  destination: string,
+  options: BuildOptions = {},
+): Promise<BuildReport> {
   const settings = buildSettings(options)
   if (typeof destination !== 'string' || destination === '')
     throw new HeadraceError('E_USAGE', `destination must be a path, but got ${JSON.stringify(destination)}`)

@@ -86,7 +86,10 @@ function appendNumber(table: AppendFile, field: Field): Append {
 }
 
 /** The files of one field and their row types, in the order of `filesOf`. */
-export function fieldFiles(name: string, field: Field): readonly (readonly [file: string, rows: RowType | undefined])[] {
+export function fieldFiles(
+  name: string,
+  field: Field,
+): readonly (readonly [file: string, rows: RowType | undefined])[] {
   const storage = storageOf(field.kind)
   const { data, table, checksums } = filesOf(name, storage)
   if (data === undefined || checksums === undefined) return [[table, { descr: isFloat(field) ? '<f8' : '<i8' }]]

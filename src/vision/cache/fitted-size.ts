@@ -8,7 +8,11 @@ export interface PixelSize {
  * The size to which a picture is scaled down so that its longer side has at most `maxSide` and its shorter side at
  * most `shortSide` pixels, proportions kept, each side rounded to the nearest pixel. undefined: it fits as it is.
  */
-export function fittedSize({ width, height }: PixelSize, maxSide: number | undefined, shortSide: number | undefined): PixelSize | undefined {
+export function fittedSize(
+  { width, height }: PixelSize,
+  maxSide: number | undefined,
+  shortSide: number | undefined,
+): PixelSize | undefined {
   const longScale = (maxSide ?? Number.POSITIVE_INFINITY) / Math.max(width, height)
   const shortScale = (shortSide ?? Number.POSITIVE_INFINITY) / Math.min(width, height)
   const scale = Math.min(longScale, shortScale)

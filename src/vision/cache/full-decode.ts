@@ -18,7 +18,12 @@ export interface DecodeRules {
  * Decodes every row of a JPEG with the addon, the same way the loader will. 'check' keeps nothing but the verdict;
  * 'pixels' gives RGB, height x width x 3 (CMYK as Pillow converts it). Throws what the decoder finds wrong.
  */
-export async function decodeWhole(bytes: Uint8Array, info: JpegInfo, want: 'check' | 'pixels', rules: DecodeRules): Promise<Uint8Array> {
+export async function decodeWhole(
+  bytes: Uint8Array,
+  info: JpegInfo,
+  want: 'check' | 'pixels',
+  rules: DecodeRules,
+): Promise<Uint8Array> {
   const { width, height } = info
   const side = want === 'check' ? CHECK_SIDE : 0
   const size = want === 'check' ? CHECK_SIDE * CHECK_SIDE * 3 : width * height * 3

@@ -69,9 +69,13 @@ export class ImageCache<S extends Schema = ImageFolderSchema> implements Dataset
 
   gather(ids: Float64Array, field: string, out: TypedArray): void {
     const column = this.#column(field)
-    if (column.storage !== 'number') throw new HeadraceError('E_USAGE', `field ${field} does not hold numbers`, { field })
+    if (column.storage !== 'number')
+      throw new HeadraceError('E_USAGE', `field ${field} does not hold numbers`, { field })
     if (out.constructor !== column.values.constructor || out.length < ids.length)
-      throw new HeadraceError('E_USAGE', `field ${field} is ${column.dtype}: ${ids.length} of them do not go into a ${out.constructor.name} of ${out.length}`)
+      throw new HeadraceError(
+        'E_USAGE',
+        `field ${field} is ${column.dtype}: ${ids.length} of them do not go into a ${out.constructor.name} of ${out.length}`,
+      )
     for (const id of ids) this.#checkId(id)
     column.gather(ids, out)
   }
@@ -94,7 +98,10 @@ export class ImageCache<S extends Schema = ImageFolderSchema> implements Dataset
     this.#checkOpen()
     let resident = 0
     let total = 0
-    for (const { bytes, share } of this.#maps().map((map) => ({ bytes: map.bytes, share: native.residentShare(map) }))) {
+    for (const { bytes, share } of this.#maps().map((map) => ({
+      bytes: map.bytes,
+      share: native.residentShare(map),
+    }))) {
       resident += bytes * share
       total += bytes
     }
@@ -126,13 +133,18 @@ export class ImageCache<S extends Schema = ImageFolderSchema> implements Dataset
   }
 
   #checkId(id: number): void {
-    if (!this.#has(id)) throw new HeadraceError('E_USAGE', `sample id must be an integer from 0 to ${this.length - 1}, but got ${id}`)
+    if (!this.#has(id))
+      throw new HeadraceError('E_USAGE', `sample id must be an integer from 0 to ${this.length - 1}, but got ${id}`)
   }
 
   #column(field: string): StoredColumn {
     const column = this.#columns.get(field)
     if (column) return column
-    throw new HeadraceError('E_USAGE', `the cache has no field ${JSON.stringify(field)}; it has ${Object.keys(this.schema).join(', ')}`, { field })
+    throw new HeadraceError(
+      'E_USAGE',
+      `the cache has no field ${JSON.stringify(field)}; it has ${Object.keys(this.schema).join(', ')}`,
+      { field },
+    )
   }
 
   #blobs(field: string): BlobColumn {

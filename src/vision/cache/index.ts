@@ -5,4 +5,10 @@ export type { FieldInfo, ImageCacheInfo } from './info.ts'
 export type { ImageEncoding } from './layout.ts'
 export { imageCacheInfo, openImageCache } from './open.ts'
 export type { BuildOptions, BuildProgress, BuildReport, Skipped } from './options.ts'
-export { type CacheProblem, type VerifyOptions, type VerifyProgress, type VerifyReport, verifyImageCache } from './verify.ts'
+export {
+  type CacheProblem,
+  type VerifyOptions,
+  type VerifyProgress,
+  type VerifyReport,
+  verifyImageCache,
+} from './verify.ts'

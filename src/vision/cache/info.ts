@@ -42,7 +42,12 @@ export interface ImageCacheInfo {
   readonly simd: SimdLevel
 }
 
-function fieldInfo(field: Field, column: StoredColumn, encoding: ImageEncoding | undefined, samples: number): FieldInfo {
+function fieldInfo(
+  field: Field,
+  column: StoredColumn,
+  encoding: ImageEncoding | undefined,
+  samples: number,
+): FieldInfo {
   const { kind } = field
   if (column.storage === 'number') return { kind, dtype: column.dtype }
   if (column.storage === 'text') return { kind }
@@ -81,7 +86,9 @@ export function describeCache(
     fields: Object.fromEntries(fields),
     version: own === undefined ? `slipstream layout ${manifest.version}` : `headrace ${own.version}`,
     ...(own?.classes === undefined ? {} : { classes: own.classes }),
-    ...(own === undefined ? {} : { reencoded: own.reencoded, skipped: own.skipped, options: own.options, contentHash: own.contentHash }),
+    ...(own === undefined
+      ? {}
+      : { reencoded: own.reencoded, skipped: own.skipped, options: own.options, contentHash: own.contentHash }),
     checksums: own !== undefined,
     libjpegTurbo,
     simd,

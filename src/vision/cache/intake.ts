@@ -26,7 +26,8 @@ function checkedJpeg(bytes: Uint8Array, settings: BuildSettings): JpegInfo {
   if (components !== 1 && components !== 3 && components !== 4) throw unsupported(`${components} components`)
   if (width * height > settings.maxPixels)
     throw new HeadraceError('E_LIMIT', `${width} x ${height} pixels are more than maxPixels, ${settings.maxPixels}`)
-  if (!info.hasEndMarker && !settings.tolerant) throw new HeadraceError('E_CORRUPT', 'the JPEG is cut short: it has no end marker')
+  if (!info.hasEndMarker && !settings.tolerant)
+    throw new HeadraceError('E_CORRUPT', 'the JPEG is cut short: it has no end marker')
   return info
 }
 
@@ -66,7 +67,9 @@ export class ImageIntake {
   }
 
   async #decoded(stored: StoredImage, info: JpegInfo): Promise<TakenImage> {
-    await this.#permits.run(info.width * info.height * 3, () => decodeWhole(stored.bytes, info, 'check', this.#settings))
+    await this.#permits.run(info.width * info.height * 3, () =>
+      decodeWhole(stored.bytes, info, 'check', this.#settings),
+    )
     return stored
   }
 }

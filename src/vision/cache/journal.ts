@@ -43,7 +43,8 @@ function toLine(value: unknown): Buffer {
 
 function fromLine(line: Buffer): unknown {
   const json = line.subarray(9)
-  if (line.length < 10 || line.toString('latin1', 0, 8) !== native.crc32c(json).toString(16).padStart(8, '0')) return undefined
+  if (line.length < 10 || line.toString('latin1', 0, 8) !== native.crc32c(json).toString(16).padStart(8, '0'))
+    return undefined
   return JSON.parse(json.toString())
 }
 

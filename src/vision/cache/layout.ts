@@ -1,5 +1,5 @@
-import { HeadraceError } from '../../errors.ts'
 import type { Field, Schema } from '../../datasets/types.ts'
+import { HeadraceError } from '../../errors.ts'
 import type { NpyDescr } from '../../formats/npy.ts'
 
 /**
@@ -68,7 +68,7 @@ export function isFloat(field: Field): boolean {
 
 /** Whether a field's name can be part of a file name: no path, not hidden. */
 export function isFieldName(name: string): boolean {
-  return name.length <= 200 && /^[^./\\\0-\x1f][^/\\\0-\x1f]*$/.test(name) && name !== '__proto__'
+  return name.length <= 200 && /^[^./\\\p{Cc}][^/\\\p{Cc}]*$/u.test(name) && name !== '__proto__'
 }
 
 /** E_USAGE for field names that cannot be file names, and for fields whose files would be the same. */
@@ -76,13 +76,17 @@ export function checkFieldNames(schema: Schema): void {
   const owners = new Map<string, string>([[MANIFEST, 'the manifest']])
   for (const [name, field] of Object.entries(schema)) {
     if (!isFieldName(name) || !/^[\x20-\x7e]*$/.test(name))
-      throw new HeadraceError('E_USAGE', `a field named ${JSON.stringify(name)} cannot be stored: its name becomes a file name`)
+      throw new HeadraceError(
+        'E_USAGE',
+        `a field named ${JSON.stringify(name)} cannot be stored: its name becomes a file name`,
+      )
     const { data, table, checksums } = filesOf(name, storageOf(field.kind))
     for (const file of [data, table, checksums]) {
       if (file === undefined) continue
       // some file systems do not tell A from a
       const owner = owners.get(file.toLowerCase())
-      if (owner !== undefined) throw new HeadraceError('E_USAGE', `the fields ${owner} and ${name} would share the file ${file}`)
+      if (owner !== undefined)
+        throw new HeadraceError('E_USAGE', `the fields ${owner} and ${name} would share the file ${file}`)
       owners.set(file.toLowerCase(), name)
     }
   }

@@ -14,7 +14,8 @@ const FORMAT_VERSION = 1
 const MAX_MANIFEST_BYTES = 64 * 1024 * 1024
 
 /** This package's version, as its caches record it. */
-export const TOOL_VERSION: string = (createRequire(import.meta.url)('../../../package.json') as { version: string }).version
+export const TOOL_VERSION: string = (createRequire(import.meta.url)('../../../package.json') as { version: string })
+  .version
 
 const count = z.int().min(0)
 const checksum = z.string().regex(/^[0-9a-f]{8}$/)
@@ -67,12 +68,16 @@ export async function readManifest(folder: string): Promise<{ readonly manifest:
   let text: string
   try {
     const { size } = await stat(path)
-    if (size > MAX_MANIFEST_BYTES) throw new HeadraceError('E_CORRUPT', `${path}: ${size} bytes are too many for a manifest`, { path })
+    if (size > MAX_MANIFEST_BYTES)
+      throw new HeadraceError('E_CORRUPT', `${path}: ${size} bytes are too many for a manifest`, { path })
     text = await readFile(path, 'utf8')
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
     if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new HeadraceError('E_NOT_FOUND', `${folder} is not an image cache: it has no ${MANIFEST}`, { path: folder, cause: error })
+      throw new HeadraceError('E_NOT_FOUND', `${folder} is not an image cache: it has no ${MANIFEST}`, {
+        path: folder,
+        cause: error,
+      })
     throw fromSystemError(error, `reading ${path}`, { path })
   }
   let json: unknown
@@ -85,17 +90,29 @@ export async function readManifest(folder: string): Promise<{ readonly manifest:
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     const where = issue?.path.join('.') || 'the whole'
-    throw new HeadraceError('E_CORRUPT', `${path}: ${where}: ${issue?.message ?? 'malformed'}`, { path, cause: parsed.error })
+    throw new HeadraceError('E_CORRUPT', `${path}: ${where}: ${issue?.message ?? 'malformed'}`, {
+      path,
+      cause: parsed.error,
+    })
   }
   const manifest = parsed.data
   if (manifest.headrace !== undefined && manifest.headrace.formatVersion > FORMAT_VERSION)
-    throw new HeadraceError('E_UNSUPPORTED', `${path} was written by a newer headrace (format ${manifest.headrace.formatVersion})`, { path })
+    throw new HeadraceError(
+      'E_UNSUPPORTED',
+      `${path} was written by a newer headrace (format ${manifest.headrace.formatVersion})`,
+      { path },
+    )
   const entries = Object.entries(manifest.fields)
   if (entries.length === 0) throw new HeadraceError('E_CORRUPT', `${path}: no fields`, { path })
   for (const [name, { num_samples }] of entries) {
-    if (!isFieldName(name)) throw new HeadraceError('E_CORRUPT', `${path}: a field named ${JSON.stringify(name)}`, { path })
+    if (!isFieldName(name))
+      throw new HeadraceError('E_CORRUPT', `${path}: a field named ${JSON.stringify(name)}`, { path })
     if (num_samples !== manifest.num_samples)
-      throw new HeadraceError('E_CORRUPT', `${path}: field ${name} has ${num_samples} samples, the cache ${manifest.num_samples}`, { path })
+      throw new HeadraceError(
+        'E_CORRUPT',
+        `${path}: field ${name} has ${num_samples} samples, the cache ${manifest.num_samples}`,
+        { path },
+      )
   }
   return { manifest, text }
 }

@@ -43,7 +43,9 @@ function foreignFingerprint(text: string, columns: ReadonlyMap<string, StoredCol
       const { buffer, byteLength } = column.values
       return [name, { bytes: byteLength, crc: native.crc32c(new Uint8Array(buffer)) }]
     }
-    const ends = Float64Array.from({ length: samples * 2 }, (_, i) => (i % 2 === 0 ? column.offset(i >> 1) : column.size(i >> 1)))
+    const ends = Float64Array.from({ length: samples * 2 }, (_, i) =>
+      i % 2 === 0 ? column.offset(i >> 1) : column.size(i >> 1),
+    )
     return [name, { bytes: column.map.bytes, crc: native.crc32c(new Uint8Array(ends.buffer)) }]
   })
   const manifest = { bytes: text.length, crc: native.crc32c(Buffer.from(text)) }
@@ -74,7 +76,8 @@ export async function openImageCache<S extends Schema = ImageFolderSchema>(path:
     }
     // the caller says which fields there are; TypeScript cannot see into a file
     const schema = Object.fromEntries(fields) as S
-    const bytes = [...sizes.values()].reduce((sum, size) => sum + size, Buffer.byteLength(text)) + checksumBytes(manifest)
+    const bytes =
+      [...sizes.values()].reduce((sum, size) => sum + size, Buffer.byteLength(text)) + checksumBytes(manifest)
     return new ImageCache<S>({
       path: folder,
       length: samples,
@@ -94,7 +97,10 @@ export async function openImageCache<S extends Schema = ImageFolderSchema>(path:
 /** Our files of checksums are not needed to read samples, so that a cache opens without them. */
 function checksumBytes(manifest: Manifest): number {
   if (manifest.headrace === undefined) return 0
-  return Object.entries(manifest.file_sizes ?? {}).reduce((sum, [name, size]) => sum + (name.endsWith('.crc32c.npy') ? size : 0), 0)
+  return Object.entries(manifest.file_sizes ?? {}).reduce(
+    (sum, [name, size]) => sum + (name.endsWith('.crc32c.npy') ? size : 0),
+    0,
+  )
 }
 
 /** What a cache holds, and the libjpeg-turbo and instructions that would decode it here. */

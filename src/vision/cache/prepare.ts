@@ -16,9 +16,8 @@ export type PreparedSample = {
       readonly kind: 'row'
       /** One value a field, in the order of the schema. */
       readonly row: readonly StoredValue[]
-      /** Of pictures and bytes as the source had them, and as they are stored. */
+      /** Of pictures and bytes as the source had them. */
       readonly sourceBytes: number
-      readonly storedBytes: number
       /** Stored size of each image and bytes field. */
       readonly sizes: readonly (readonly [field: string, bytes: number])[]
       /** The types of the pictures that were encoded anew. */
@@ -28,7 +27,10 @@ export type PreparedSample = {
 )
 
 function refuse(sample: number, field: string, wanted: string, value: unknown): HeadraceError {
-  return new HeadraceError('E_USAGE', `sample ${sample}: field ${field} must be ${wanted}, but got ${show(value)}`, { sample, field })
+  return new HeadraceError('E_USAGE', `sample ${sample}: field ${field} must be ${wanted}, but got ${show(value)}`, {
+    sample,
+    field,
+  })
 }
 
 function bytesOf(id: number, name: string, value: Value): Uint8Array {
@@ -60,7 +62,8 @@ async function prepared(id: number, sample: Sample, source: BuildSource, intake:
   for (const [name, field] of Object.entries(source.schema)) {
     const { kind } = field
     const value = sample[name]
-    if (value === undefined) throw new HeadraceError('E_USAGE', `sample ${id} has no field ${name}`, { sample: id, field: name })
+    if (value === undefined)
+      throw new HeadraceError('E_USAGE', `sample ${id} has no field ${name}`, { sample: id, field: name })
     if (kind !== 'image' && kind !== 'bytes') {
       row.push(scalarOf(id, name, field, value))
       storedBytes += typeof value === 'string' ? value.length : 8
@@ -81,7 +84,7 @@ async function prepared(id: number, sample: Sample, source: BuildSource, intake:
     storedBytes += image.bytes.length
     if (image.from !== undefined) reencoded.push(image.from)
   }
-  return { id, kind: 'row', heldBytes: storedBytes, row, sourceBytes, storedBytes, sizes, reencoded }
+  return { id, kind: 'row', heldBytes: storedBytes, row, sourceBytes, sizes, reencoded }
 }
 
 /** Waits for a sample and makes it ready to be stored. Never rejects: a failure is a 'fault', in its sample's place. */

@@ -16,9 +16,18 @@ export interface Recovered {
 }
 
 /** How many of the records a file agrees with: it is long enough, and its bytes have the checksums they say. */
-async function soundRecords(path: string, file: string, rows: RowType | undefined, records: readonly ReadRecord[], threads: number): Promise<number> {
+async function soundRecords(
+  path: string,
+  file: string,
+  rows: RowType | undefined,
+  records: readonly ReadRecord[],
+  threads: number,
+): Promise<number> {
   const start = headerOf(rows, 0).length
-  const size = await stat(path).then((found) => found.size, () => 0)
+  const size = await stat(path).then(
+    (found) => found.size,
+    () => 0,
+  )
   const ends: number[] = [0]
   for (const { extents } of records) {
     const bytes = extents[file]?.bytes ?? -1
@@ -51,7 +60,13 @@ async function soundRecords(path: string, file: string, rows: RowType | undefine
  * Finds how far an unfinished build of this identity came, checks every byte of it against the journal, and cuts its
  * files to the last record that all of them agree with. undefined: nothing that can be used.
  */
-export async function recover(folder: string, journal: string, identity: string, schema: Schema, threads: number): Promise<Recovered | undefined> {
+export async function recover(
+  folder: string,
+  journal: string,
+  identity: string,
+  schema: Schema,
+  threads: number,
+): Promise<Recovered | undefined> {
   const records = await readJournal(journal, identity)
   if (records === undefined || records.length === 0) return undefined
   const files = Object.entries(schema).flatMap(([name, field]) => fieldFiles(name, field))

@@ -1,67 +1,16 @@
-import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Locations } from '../../datasets/types.ts'
 import { type DType, type TypedArray, viewOf } from '../../dtype.ts'
-import { fromSystemError, HeadraceError, isHeadraceError } from '../../errors.ts'
-import { dtypeOfDescr, NPY_HEADER_LIMIT, type NpyHeader, parseNpyHeader } from '../../formats/npy.ts'
+import { fromSystemError, HeadraceError } from '../../errors.ts'
+import { dtypeOfDescr } from '../../formats/npy.ts'
 import type { MappedBytes } from '../../mapped.ts'
 import { native } from '../../native.ts'
-import { BLOB_ROW, filesOf, TEXT_ROW } from './layout.ts'
+import { filesOf } from './layout.ts'
+import { corrupt, isBlobTable, isTextTable, readTable } from './stored-table.ts'
 
 /** The columns of a cache on disk, opened for reading. Every file is taken to be hostile. */
 
-/** One read call of Node takes at most 2^31 - 1 bytes. */
-const MAX_READ = 2 ** 30
-/** Node 20 has no larger ArrayBuffers. */
-const MAX_TABLE = 2 ** 32 - 1
 const TWO_32 = 2 ** 32
-
-interface Table {
-  readonly header: NpyHeader
-  readonly rows: ArrayBuffer
-}
-
-function corrupt(file: string, reason: string, sample?: number): HeadraceError {
-  return new HeadraceError('E_CORRUPT', `${file}: ${reason}`, { path: file, ...(sample === undefined ? {} : { sample }) })
-}
-
-/** Reads an .npy file whole; `check` says whether its header is one for this many samples. */
-export async function readTable(folder: string, file: string, samples: number, check: (header: NpyHeader) => boolean): Promise<Table> {
-  const path = join(folder, file)
-  try {
-    const handle = await open(path, 'r')
-    try {
-      const { size } = await handle.stat()
-      const start = Buffer.alloc(Math.min(size, NPY_HEADER_LIMIT))
-      await handle.read(start, 0, start.length, 0)
-      const header = parseNpyHeader(start, size, path)
-      if (!check(header)) throw corrupt(path, `${JSON.stringify(header.descr)} of shape [${header.shape.join(', ')}] does not hold ${samples} samples`)
-      const bytes = size - header.dataOffset
-      if (bytes > MAX_TABLE) throw new HeadraceError('E_LIMIT', `${path}: ${samples} samples are more than one cache can have in memory`)
-      const rows = new ArrayBuffer(bytes)
-      for (let at = 0; at < bytes; ) {
-        const length = Math.min(MAX_READ, bytes - at)
-        const { bytesRead } = await handle.read(new Uint8Array(rows, at, length), 0, length, header.dataOffset + at)
-        if (bytesRead === 0) throw corrupt(path, 'ends while it is read')
-        at += bytesRead
-      }
-      return { header, rows }
-    } finally {
-      await handle.close()
-    }
-  } catch (error) {
-    if (!isHeadraceError(error) && (error as NodeJS.ErrnoException).code === 'ENOENT') throw corrupt(path, 'is missing')
-    throw fromSystemError(error, `reading ${path}`, { path })
-  }
-}
-
-export function isBlobTable({ descr, shape }: NpyHeader, samples: number): boolean {
-  return JSON.stringify(descr) === JSON.stringify(BLOB_ROW) && shape.length === 1 && shape[0] === samples
-}
-
-export function isTextTable({ descr, shape }: NpyHeader, samples: number): boolean {
-  return descr === TEXT_ROW && shape.length === 2 && shape[0] === samples && shape[1] === 2
-}
 
 function mapData(folder: string, file: string): MappedBytes {
   const path = join(folder, file)
@@ -74,14 +23,24 @@ function mapData(folder: string, file: string): MappedBytes {
 }
 
 /** Checks that rows of `stride` 32-bit words point into a file of `bytes` bytes; the largest size and their sum. */
-function checkPointers(rows: Uint32Array, stride: number, table: string, data: string, bytes: number): { largest: number; total: number } {
+function checkPointers(
+  rows: Uint32Array,
+  stride: number,
+  table: string,
+  data: string,
+  bytes: number,
+): { largest: number; total: number } {
   let largest = 0
   let total = 0
   for (let at = 0, sample = 0; at < rows.length; at += stride, sample++) {
     const offset = (rows[at] ?? 0) + (rows[at + 1] ?? 0) * TWO_32
     const size = (rows[at + 2] ?? 0) + (rows[at + 3] ?? 0) * TWO_32
     if (offset + size > bytes)
-      throw corrupt(table, `sample ${sample} is said to be bytes ${offset} to ${offset + size} of ${data}, which has ${bytes}`, sample)
+      throw corrupt(
+        table,
+        `sample ${sample} is said to be bytes ${offset} to ${offset + size} of ${data}, which has ${bytes}`,
+        sample,
+      )
     total += size
     if (size > largest) largest = size
   }
@@ -187,7 +146,19 @@ export class TextColumn {
 }
 
 /** Numbers that a TypedArray of their own dtype holds as they are stored. */
-const NUMBER_DTYPES: readonly DType[] = ['uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'int64', 'uint64', 'float32', 'float64', 'bool']
+const NUMBER_DTYPES: readonly DType[] = [
+  'uint8',
+  'int8',
+  'uint16',
+  'int16',
+  'uint32',
+  'int32',
+  'int64',
+  'uint64',
+  'float32',
+  'float64',
+  'bool',
+]
 
 /** One number a sample, in memory. */
 export class NumberColumn {
@@ -202,10 +173,18 @@ export class NumberColumn {
 
   static async open(folder: string, name: string, samples: number): Promise<NumberColumn> {
     const { table } = filesOf(name, 'number')
-    const { header, rows } = await readTable(folder, table, samples, ({ shape }) => shape.length === 1 && shape[0] === samples)
+    const { header, rows } = await readTable(
+      folder,
+      table,
+      samples,
+      ({ shape }) => shape.length === 1 && shape[0] === samples,
+    )
     const dtype = typeof header.descr === 'string' ? dtypeOfDescr(header.descr) : undefined
     if (dtype === undefined || !NUMBER_DTYPES.includes(dtype))
-      throw new HeadraceError('E_UNSUPPORTED', `${join(folder, table)}: numbers of type ${JSON.stringify(header.descr)}`)
+      throw new HeadraceError(
+        'E_UNSUPPORTED',
+        `${join(folder, table)}: numbers of type ${JSON.stringify(header.descr)}`,
+      )
     return new NumberColumn(dtype, viewOf(dtype, rows, 0, samples))
   }
 

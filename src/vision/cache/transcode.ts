@@ -17,7 +17,9 @@ const JPEG_MAX_SIDE = 65_535
 export function sharpVersion(): string {
   try {
     const main = createRequire(import.meta.url).resolve('sharp')
-    const { version } = JSON.parse(readFileSync(join(dirname(main), '..', 'package.json'), 'utf8')) as { version: string }
+    const { version } = JSON.parse(readFileSync(join(dirname(main), '..', 'package.json'), 'utf8')) as {
+      version: string
+    }
     return version
   } catch {
     return 'none'
@@ -62,7 +64,11 @@ export class Transcoder {
       if (jpeg?.components === 4) {
         const { width, height } = jpeg
         const pixels = await decodeWhole(bytes, jpeg, 'pixels', this.#settings)
-        return await this.#finish(sharp(pixels, { raw: { width, height, channels: 3 } }), { width, height, channels: 3 }, jpeg)
+        return await this.#finish(
+          sharp(pixels, { raw: { width, height, channels: 3 } }),
+          { width, height, channels: 3 },
+          jpeg,
+        )
       }
       const options: SharpOptions = {
         failOn: tolerant ? 'none' : 'warning',
@@ -77,7 +83,11 @@ export class Transcoder {
     }
   }
 
-  async #finish(picture: Sharp, source: Pick<Metadata, 'width' | 'height' | 'channels'>, jpeg: JpegInfo | undefined): Promise<StoredImage> {
+  async #finish(
+    picture: Sharp,
+    source: Pick<Metadata, 'width' | 'height' | 'channels'>,
+    jpeg: JpegInfo | undefined,
+  ): Promise<StoredImage> {
     const { maxSide, shortSide, quality } = this.#settings
     const size = fittedSize(source, maxSide, shortSide)
     const { width, height } = size ?? source
@@ -85,7 +95,9 @@ export class Transcoder {
       throw new HeadraceError('E_LIMIT', `${width} x ${height} pixels: a JPEG has at most ${JPEG_MAX_SIDE} a side`)
     const gray = source.channels === 1 || source.channels === 2
     // shrinking while loading is kept to what leaves the result as good as without it
-    const sized = size ? picture.resize(width, height, { fit: 'fill', kernel: 'lanczos3', fastShrinkOnLoad: false }) : picture
+    const sized = size
+      ? picture.resize(width, height, { fit: 'fill', kernel: 'lanczos3', fastShrinkOnLoad: false })
+      : picture
     const { data, info } = await sized
       .toColourspace(gray ? 'b-w' : 'srgb')
       .jpeg({ quality, chromaSubsampling: jpeg?.sampling === '4:2:0' ? '4:2:0' : '4:4:4' })

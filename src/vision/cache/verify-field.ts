@@ -3,9 +3,10 @@ import { isHeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { filesOf, type ImageEncoding, kindOfType, storageOf } from './layout.ts'
 import { hexChecksum, type Manifest, type ManifestField } from './manifest.ts'
-import { isBlobTable, isTextTable, NumberColumn, readTable } from './stored-columns.ts'
+import { NumberColumn } from './stored-columns.ts'
+import { isBlobTable, isTextTable, readTable } from './stored-table.ts'
 import { checksumOf, type FileProblem, type FileStates, WRONG_CHECKSUM } from './verify-files.ts'
-import { checkPictures, checkSums, firstMisplaced, type SampleRows, rowsOf, type Watch } from './verify-samples.ts'
+import { checkPictures, checkSums, firstMisplaced, rowsOf, type SampleRows, type Watch } from './verify-samples.ts'
 
 /** Checks one field's files beyond their sizes, naming samples where that can be done. */
 export class FieldVerification {
@@ -57,7 +58,8 @@ export class FieldVerification {
 
   async #checkNumbers(name: string, table: string): Promise<void> {
     const opened = await this.#attempt(table, () => NumberColumn.open(this.#folder, name, this.#samples))
-    if (opened && this.#own && !this.#files.sound.has(table)) this.problems.push({ file: table, reason: WRONG_CHECKSUM })
+    if (opened && this.#own && !this.#files.sound.has(table))
+      this.problems.push({ file: table, reason: WRONG_CHECKSUM })
   }
 
   #readRows(table: string, storage: 'blob' | 'text'): Promise<SampleRows | undefined> {
@@ -75,11 +77,22 @@ export class FieldVerification {
     this.problems.push({ file: data, reason })
   }
 
-  async #checkTable(table: string, data: string, rows: SampleRows, dataBytes: number, encoding: ImageEncoding | undefined): Promise<void> {
+  async #checkTable(
+    table: string,
+    data: string,
+    rows: SampleRows,
+    dataBytes: number,
+    encoding: ImageEncoding | undefined,
+  ): Promise<void> {
     if (this.#own === undefined) {
       for (let id = 0; id < rows.count; id++) {
         const end = rows.offset(id) + rows.size(id)
-        if (end > dataBytes) this.problems.push({ file: table, sample: id, reason: `points to bytes ${rows.offset(id)} to ${end} of ${dataBytes}` })
+        if (end > dataBytes)
+          this.problems.push({
+            file: table,
+            sample: id,
+            reason: `points to bytes ${rows.offset(id)} to ${end} of ${dataBytes}`,
+          })
       }
       return
     }
@@ -97,7 +110,12 @@ export class FieldVerification {
     const { complete, sound } = this.#files
     const said = this.#own?.checksums[data]
     const sums = await this.#attempt(checksums, async () => {
-      const read = await readTable(this.#folder, checksums, this.#samples, ({ descr, shape }) => descr === '<u4' && shape.length === 1 && shape[0] === this.#samples)
+      const read = await readTable(
+        this.#folder,
+        checksums,
+        this.#samples,
+        ({ descr, shape }) => descr === '<u4' && shape.length === 1 && shape[0] === this.#samples,
+      )
       return new Uint32Array(read.rows)
     })
     const sumsDamaged = complete.has(checksums) && !sound.has(checksums)
@@ -111,7 +129,11 @@ export class FieldVerification {
     const { problems, whole } = await this.#withMap(data, (map) => checkSums(map, rows, sums, this.#watch))
     const dataSound = complete.has(data) && hexChecksum(whole) === said
     for (const { sample, reason } of problems)
-      this.problems.push(dataSound ? { file: checksums, sample, reason: 'its checksum is damaged, its bytes are not' } : { file: data, sample, reason })
+      this.problems.push(
+        dataSound
+          ? { file: checksums, sample, reason: 'its checksum is damaged, its bytes are not' }
+          : { file: data, sample, reason },
+      )
     if (problems.length > 0) return
     if (sumsDamaged) this.problems.push({ file: checksums, reason: WRONG_CHECKSUM })
     if (complete.has(data) && !dataSound) this.problems.push({ file: data, reason: WRONG_CHECKSUM })

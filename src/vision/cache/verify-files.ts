@@ -75,7 +75,8 @@ export async function verifyFiles(folder: string, manifest: Manifest, threads: n
     if (said === found.size) complete.add(file)
     // where samples are cut off is said once their places are known
     else if (!data.has(file)) problems.push({ file, reason: `has ${found.size} bytes, not ${said}` })
-    if (complete.has(file) && !data.has(file) && own?.checksums[file] === (await checksumOf(path, threads))) sound.add(file)
+    if (complete.has(file) && !data.has(file) && own?.checksums[file] === (await checksumOf(path, threads)))
+      sound.add(file)
   }
   const bytes = [...sizes.values()].reduce((sum, size) => sum + size, 0)
   return { problems, bytes, sizes, complete, sound }

@@ -57,13 +57,20 @@ export function firstMisplaced(rows: SampleRows, fileBytes: number): number | un
  * Compares the checksum of every sample that lies in the file with `sums`. `whole` is the checksum of the samples one
  * after the other: that of the file, if they fill it.
  */
-export async function checkSums(map: MappedBytes, rows: SampleRows, sums: Uint32Array, watch: Watch): Promise<{ problems: SampleProblem[]; whole: number }> {
+export async function checkSums(
+  map: MappedBytes,
+  rows: SampleRows,
+  sums: Uint32Array,
+  watch: Watch,
+): Promise<{ problems: SampleProblem[]; whole: number }> {
   const problems: SampleProblem[] = []
   let whole = 0
   for (let start = 0; start < rows.count; start += BATCH) {
     throwIfAborted(watch.signal, 'verifying')
     const count = Math.min(BATCH, rows.count - start)
-    const ids = Array.from({ length: count }, (_, i) => start + i).filter((id) => rows.offset(id) + rows.size(id) <= map.bytes)
+    const ids = Array.from({ length: count }, (_, i) => start + i).filter(
+      (id) => rows.offset(id) + rows.size(id) <= map.bytes,
+    )
     const found = await native.crc32cMapped(
       map,
       Float64Array.from(ids, (id) => rows.offset(id)),
@@ -74,7 +81,11 @@ export async function checkSums(map: MappedBytes, rows: SampleRows, sums: Uint32
       const crc = found[i] ?? 0
       const said = sums[id] ?? 0
       whole = combineCrc32c(whole, crc, rows.size(id))
-      if (crc !== said) problems.push({ sample: id, reason: `its bytes have the checksum ${hexChecksum(crc)}, not ${hexChecksum(said)}` })
+      if (crc !== said)
+        problems.push({
+          sample: id,
+          reason: `its bytes have the checksum ${hexChecksum(crc)}, not ${hexChecksum(said)}`,
+        })
     })
     watch.advance(count)
   }
@@ -96,7 +107,12 @@ function pictureProblem(bytes: Uint8Array, width: number, height: number): strin
 }
 
 /** Looks at every picture of a cache without checksums. */
-export async function checkPictures(map: MappedBytes, rows: SampleRows, encoding: 'jpeg' | 'yuv420', watch: Watch): Promise<SampleProblem[]> {
+export async function checkPictures(
+  map: MappedBytes,
+  rows: SampleRows,
+  encoding: 'jpeg' | 'yuv420',
+  watch: Watch,
+): Promise<SampleProblem[]> {
   const problems: SampleProblem[] = []
   for (let id = 0; id < rows.count; id++) {
     if (id % BATCH === 0) {

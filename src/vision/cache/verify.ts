@@ -52,7 +52,11 @@ async function openKeys(folder: string, manifest: Manifest): Promise<TextColumn 
   return TextColumn.open(folder, 'path', manifest.num_samples).catch(() => undefined)
 }
 
-async function verifyAll(folder: string, manifest: Manifest, options: VerifyOptions): Promise<{ bytes: number; problems: FileProblem[] }> {
+async function verifyAll(
+  folder: string,
+  manifest: Manifest,
+  options: VerifyOptions,
+): Promise<{ bytes: number; problems: FileProblem[] }> {
   const { signal, onProgress } = options
   const threads = positiveInteger('threads', options.threads ?? availableCores(), 1024)
   const fields = Object.entries(manifest.fields)
