@@ -4,7 +4,16 @@
  */
 export { type BenchVisionOptions, type BenchVisionReport, benchVision, type EpochResult } from './benchmark/vision/index.ts'
 export type { Dataset, Field, FieldKind, Locations, ReadOptions, Sample, Schema, Value } from './datasets/types.ts'
-export { fromSamples, imageFolder } from './datasets/index.ts'
+export {
+  type FromSamplesOptions,
+  fromSamples,
+  type ImageFolder,
+  type ImageFolderOptions,
+  type ImageFolderSchema,
+  imageFolder,
+  type LooseSamples,
+  type SampleStream,
+} from './datasets/index.ts'
 export { discoverRank } from './distributed/rank.ts'
 export type { DType, Tensor, TypedArray } from './dtype.ts'
 export { type ErrorCode, type ErrorDetails, HeadraceError, isHeadraceError } from './errors.ts'

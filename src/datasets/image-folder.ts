@@ -13,7 +13,7 @@ export type ImageFolderSchema = {
   readonly path: Field<'string'>
 }
 
-export const IMAGE_FOLDER_SCHEMA: ImageFolderSchema = {
+const IMAGE_FOLDER_SCHEMA: ImageFolderSchema = {
   image: { kind: 'image' },
   label: { kind: 'number', dtype: 'int64' },
   path: { kind: 'string' },

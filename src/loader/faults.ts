@@ -25,7 +25,7 @@ export interface LoaderReport {
   /** Places left out, and places given to another sample, over all batches made. */
   readonly skipped: number
   readonly replaced: number
-  /** Each bad sample once, the first 1,000. */
+  /** Each bad sample once, by id; the first 1,000 that were met. */
   readonly faults: readonly FaultRecord[]
 }
 
@@ -153,7 +153,7 @@ export class FaultPolicy {
   }
 
   report(): LoaderReport {
-    return { skipped: this.#skipped, replaced: this.#replaced, faults: [...this.#faults.values()] }
+    return { skipped: this.#skipped, replaced: this.#replaced, faults: [...this.#faults.values()].sort((a, b) => a.sample - b.sample) }
   }
 }
 

@@ -31,7 +31,7 @@ export interface FileStoreOptions {
 export const FILE_STORE_OPTIONS = ['sync'] as const
 
 // Without O_NONBLOCK, opening a named pipe that nobody writes to would never return; for files it means nothing.
-const READ = fs.constants.O_RDONLY 
+const READ = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK
 
 /** 8 MiB: up to here memory is taken for the whole range before it is known that the object is that long. */
 const MAX_EARLY_READ = 8 * 2 ** 20

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Dataset } from '../../src/datasets/types.ts'
+import type { RaggedImages } from '../../src/loader/index.ts'
 import { decode, load } from '../../src/vision/index.ts'
 
 export const AWKWARD = fileURLToPath(new URL('../fixtures/awkward/', import.meta.url))
@@ -44,7 +45,7 @@ export async function outcomes(dataset: Dataset, tolerant: boolean): Promise<Map
     worldSize: 1,
   })
   for await (const batch of loader) {
-    const image = batch.image as unknown as { readonly heights: Uint32Array; readonly widths: Uint32Array }
+    const { image } = batch as unknown as { readonly image: RaggedImages }
     for (const [row, id] of batch.meta.index.data.entries())
       found.set(nameOf(Number(id)), `${image.widths[row]}x${image.heights[row]}`)
   }

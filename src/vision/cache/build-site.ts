@@ -25,7 +25,7 @@ async function occupantOf(path: string): Promise<Occupant> {
 }
 
 /** Makes a directory's entries durable. */
-export async function syncFolder(path: string): Promise<void> {
+async function syncFolder(path: string): Promise<void> {
   const fd = await openDescriptor(path, constants.O_RDONLY)
   try {
     await syncDescriptor(fd)

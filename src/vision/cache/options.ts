@@ -107,7 +107,7 @@ const OPTIONS: readonly (keyof BuildSettings)[] = [
 ]
 
 /** 2^30 / 6: twice the 1 GiB / 4 / 3 above which Pillow warns of a decompression bomb; it refuses above this. */
-export const DEFAULT_MAX_PIXELS = 178_956_970
+const DEFAULT_MAX_PIXELS = 178_956_970
 const DEFAULT_WINDOW_BYTES = 256 * 1024 * 1024
 /** JPEG's limit on a side. */
 const JPEG_MAX_SIDE = 65_535
