@@ -1,4 +1,6 @@
 // The addon: what it is built with, and its functions.
+#include <dlfcn.h>
+
 #include <cstdlib>
 
 #include "bindings.h"
@@ -13,7 +15,7 @@ namespace {
 const Kernels* chosen = nullptr;
 
 napi_value info(napi_env env, napi_callback_info) {
-  napi_value result, available;
+  napi_value result = nullptr, available = nullptr;
   napi_create_object(env, &result);
   napi_set_named_property(env, result, "libjpegTurbo", stringValue(env, JpegReader::version()));
   napi_set_named_property(env, result, "simd", stringValue(env, kernels().name));
@@ -23,6 +25,13 @@ napi_value info(napi_env env, napi_callback_info) {
   for (uint32_t i = 0; i < count; i++) napi_set_element(env, available, i, stringValue(env, tables[i]->name));
   napi_set_named_property(env, result, "simdAvailable", available);
   return result;
+}
+
+// Node unloads an addon with the last JavaScript thread that uses it, but the pool's threads and the signal handler live
+// as long as the process.
+void stayLoaded() {
+  Dl_info self;
+  if (dladdr(reinterpret_cast<void*>(&stayLoaded), &self) != 0) dlopen(self.dli_fname, RTLD_NOW | RTLD_NODELETE | RTLD_NOLOAD);
 }
 
 }  // namespace
@@ -37,6 +46,7 @@ NAPI_MODULE_INIT() {
   const char* forced = std::getenv("HEADRACE_SIMD");
   if (chosen == nullptr) chosen = chooseKernels(forced, &error);
   if (chosen == nullptr) return throwError(env, "E_CONFIG", std::string(error) + ", but got \"" + (forced != nullptr ? forced : "") + "\"");
+  stayLoaded();
   Environment::create(env);
   bind(env, exports, "info", info);
   bindMemoryMap(env, exports);

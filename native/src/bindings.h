@@ -5,7 +5,7 @@
 namespace headrace {
 
 inline void bind(napi_env env, napi_value exports, const char* name, napi_callback function) {
-  napi_value value;
+  napi_value value = nullptr;
   napi_create_function(env, name, NAPI_AUTO_LENGTH, function, nullptr, &value);
   napi_set_named_property(env, exports, name, value);
 }

@@ -33,11 +33,11 @@ class BatchTask : public PromiseTask {
 
   napi_value result(napi_env env) override {
     std::sort(faults_.begin(), faults_.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-    napi_value list;
+    napi_value list = nullptr;
     napi_create_array_with_length(env, faults_.size(), &list);
     for (uint32_t i = 0; i < faults_.size(); i++) {
       const auto& [row, fault] = faults_[i];
-      napi_value object;
+      napi_value object = nullptr;
       napi_create_object(env, &object);
       napi_set_named_property(env, object, "row", numberValue(env, static_cast<double>(row)));
       napi_set_named_property(env, object, "code", stringValue(env, nameOf(fault.code)));
@@ -164,7 +164,7 @@ bool checkOutputs(napi_env env, const DecodePlan& plan, size_t samples, size_t s
 
 napi_value decodeImages(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value job;
+  napi_value job = nullptr;
   napi_get_cb_info(env, info, &count, &job, nullptr, nullptr);
   BytesSource source;
   if (!source.read(env, job)) return nullptr;
@@ -243,7 +243,7 @@ class CopyTask final : public BatchTask {
 
 napi_value copyRows(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value job;
+  napi_value job = nullptr;
   napi_get_cb_info(env, info, &count, &job, nullptr, nullptr);
   BytesSource source;
   if (!source.read(env, job)) return nullptr;

@@ -20,13 +20,13 @@ constexpr napi_type_tag kMapTag = {0x6865616472616365, 0x6d656d6f72796d61};
 
 napi_value mapFile(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument;
+  napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   std::string path, error;
   if (!getString(env, argument, "path", path)) return nullptr;
   auto map = MemoryMap::open(path, error);
   if (!map) return throwError(env, errno == ENOENT ? "ENOENT" : "EIO", "cannot map " + path + ": " + error);
-  napi_value result;
+  napi_value result = nullptr;
   napi_create_object(env, &result);
   napi_set_named_property(env, result, "bytes", numberValue(env, static_cast<double>(map->size())));
   napi_set_named_property(env, result, "handle", wrapShared(env, std::move(map), kMapTag));
@@ -42,7 +42,7 @@ std::shared_ptr<MemoryMap>* heldMap(napi_env env, napi_value mapped) {
 
 napi_value unmapFile(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument;
+  napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   auto* held = unwrapShared<MemoryMap>(env, property(env, argument, "handle"), kMapTag);
   if (held == nullptr) return throwType(env, "map", "a mapped file"), nullptr;
@@ -52,7 +52,7 @@ napi_value unmapFile(napi_env env, napi_callback_info info) {
 
 napi_value dropPages(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument;
+  napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   const auto map = mapOf(env, argument);
   if (!map) return nullptr;
@@ -62,7 +62,7 @@ napi_value dropPages(napi_env env, napi_callback_info info) {
 
 napi_value residentShare(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument;
+  napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   const auto map = mapOf(env, argument);
   return map ? numberValue(env, map->residentShare()) : nullptr;
@@ -70,7 +70,7 @@ napi_value residentShare(napi_env env, napi_callback_info info) {
 
 napi_value readMapped(napi_env env, napi_callback_info info) {
   size_t count = 3;
-  napi_value arguments[3];
+  napi_value arguments[3] = {};
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   const auto map = mapOf(env, arguments[0]);
   size_t offset = 0, size = 0;
@@ -79,8 +79,8 @@ napi_value readMapped(napi_env env, napi_callback_info info) {
     return throwError(env, "ERANGE", "bytes " + std::to_string(offset) + " + " + std::to_string(size) + " lie outside the file of " +
                                          std::to_string(map->size()) + " bytes");
   void* data = nullptr;
-  napi_value buffer, array;
-  napi_create_arraybuffer(env, size, &data, &buffer);
+  napi_value buffer = nullptr, array = nullptr;
+  if (napi_create_arraybuffer(env, size, &data, &buffer) != napi_ok) return nullptr;
   if (!withBusGuard([&] { if (size > 0) std::memcpy(data, map->data() + offset, size); })) return throwError(env, "EIO", kUnreadable);
   napi_create_typedarray(env, napi_uint8_array, size, buffer, 0, &array);
   return array;
@@ -88,7 +88,7 @@ napi_value readMapped(napi_env env, napi_callback_info info) {
 
 napi_value crc32cOf(napi_env env, napi_callback_info info) {
   size_t count = 2;
-  napi_value arguments[2];
+  napi_value arguments[2] = {};
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   std::span<uint8_t> bytes;
   size_t initial = 0;
@@ -118,8 +118,8 @@ class ChecksumTask final : public PromiseTask {
   const char* failure() const override { return unreadable_ ? kUnreadable : nullptr; }
   napi_value result(napi_env env) override {
     void* data = nullptr;
-    napi_value buffer, array;
-    napi_create_arraybuffer(env, sums_.size() * 4, &data, &buffer);
+    napi_value buffer = nullptr, array = nullptr;
+    if (napi_create_arraybuffer(env, sums_.size() * 4, &data, &buffer) != napi_ok) return undefinedValue(env);
     std::memcpy(data, sums_.data(), sums_.size() * 4);
     napi_create_typedarray(env, napi_uint32_array, sums_.size(), buffer, 0, &array);
     return array;
@@ -134,7 +134,7 @@ class ChecksumTask final : public PromiseTask {
 
 napi_value crc32cMapped(napi_env env, napi_callback_info info) {
   size_t count = 4;
-  napi_value arguments[4];
+  napi_value arguments[4] = {};
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   const auto map = mapOf(env, arguments[0]);
   std::span<const double> offsets, sizes;
@@ -152,7 +152,7 @@ napi_value crc32cMapped(napi_env env, napi_callback_info info) {
 
 napi_value tryLock(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument, result;
+  napi_value argument = nullptr, result = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   size_t fd = 0;
   if (!getSize(env, argument, "fd", fd, 1 << 30)) return nullptr;

@@ -90,19 +90,19 @@ std::vector<napi_value> arrayItems(napi_env env, napi_value array) {
 }
 
 napi_value numberValue(napi_env env, double value) {
-  napi_value result;
+  napi_value result = nullptr;
   napi_create_double(env, value, &result);
   return result;
 }
 
 napi_value stringValue(napi_env env, const std::string& value) {
-  napi_value result;
+  napi_value result = nullptr;
   napi_create_string_utf8(env, value.c_str(), value.size(), &result);
   return result;
 }
 
 napi_value undefinedValue(napi_env env) {
-  napi_value result;
+  napi_value result = nullptr;
   napi_get_undefined(env, &result);
   return result;
 }

@@ -1,4 +1,7 @@
 // Reading and making JavaScript values. Every getter throws a TypeError that names the value and returns false.
+//
+// Hazard: Node-API calls fail while their thread is being ended, also in the middle of one of our functions. Every value
+// that such a call is to fill in starts as null.
 #pragma once
 #include <node_api.h>
 
@@ -32,10 +35,15 @@ napi_value undefinedValue(napi_env env);
 // Objects that hold a shared native thing, recognised by a type tag so that no other object is taken for one.
 template <typename T>
 napi_value wrapShared(napi_env env, std::shared_ptr<T> thing, const napi_type_tag& tag) {
-  napi_value object;
+  napi_value object = nullptr;
   napi_create_object(env, &object);
   auto* held = new std::shared_ptr<T>(std::move(thing));
-  napi_wrap(env, object, held, [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<T>*>(data); }, nullptr, nullptr);
+  const napi_status status = napi_wrap(
+      env, object, held, [](napi_env, void* data, void*) { delete static_cast<std::shared_ptr<T>*>(data); }, nullptr, nullptr);
+  if (status != napi_ok) {
+    delete held;
+    return nullptr;
+  }
   napi_type_tag_object(env, object, &tag);
   return object;
 }

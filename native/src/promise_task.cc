@@ -45,7 +45,7 @@ void Environment::settle(napi_env env, napi_value, void* context, void* data) {
   if (--environment->unsettled_ == 0) napi_unref_threadsafe_function(env, environment->settle_);
   if (task->keep_ != nullptr) napi_delete_reference(env, task->keep_);
   if (const char* failure = task->failure()) {
-    napi_value error;
+    napi_value error = nullptr;
     napi_create_error(env, stringValue(env, "EIO"), stringValue(env, failure), &error);
     napi_reject_deferred(env, task->deferred_, error);
   } else {
@@ -54,8 +54,9 @@ void Environment::settle(napi_env env, napi_value, void* context, void* data) {
 }
 
 napi_value PromiseTask::start(napi_env env, std::shared_ptr<PromiseTask> task, napi_value keep) {
-  napi_value promise;
-  napi_create_promise(env, &task->deferred_, &promise);
+  // Node-API calls fail while the thread is being ended; what they were to fill in must not be used then.
+  napi_value promise = nullptr;
+  if (napi_create_promise(env, &task->deferred_, &promise) != napi_ok) return nullptr;
   if (keep != nullptr) napi_create_reference(env, keep, 1, &task->keep_);
   task->environment_ = &Environment::of(env);
   task->self_ = task;

@@ -11,7 +11,7 @@ constexpr napi_type_tag kSlotTag = {0x6865616472616365, 0x736c6f74736c6f74};
 
 napi_value createSlot(napi_env env, napi_callback_info info) {
   size_t count = 1, bytes = 0;
-  napi_value argument;
+  napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   if (!getSize(env, argument, "bytes", bytes)) return nullptr;
   std::string error;
@@ -22,7 +22,7 @@ napi_value createSlot(napi_env env, napi_callback_info info) {
 
 napi_value growSlot(napi_env env, napi_callback_info info) {
   size_t count = 2, bytes = 0;
-  napi_value arguments[2];
+  napi_value arguments[2] = {};
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   const auto slot = slotOf(env, arguments[0]);
   if (!slot || !getSize(env, arguments[1], "bytes", bytes)) return nullptr;
@@ -34,7 +34,7 @@ napi_value growSlot(napi_env env, napi_callback_info info) {
 
 napi_value slotBytes(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument;
+  napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   const auto slot = slotOf(env, argument);
   return slot ? numberValue(env, static_cast<double>(slot->size())) : nullptr;
@@ -42,7 +42,7 @@ napi_value slotBytes(napi_env env, napi_callback_info info) {
 
 napi_value destroySlot(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument;
+  napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   const auto slot = slotOf(env, argument);
   if (!slot) return nullptr;
@@ -52,14 +52,14 @@ napi_value destroySlot(napi_env env, napi_callback_info info) {
 
 napi_value leaseSlot(napi_env env, napi_callback_info info) {
   size_t count = 2, bytes = 0;
-  napi_value arguments[2];
+  napi_value arguments[2] = {};
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   const auto slot = slotOf(env, arguments[0]);
   if (!slot || !getSize(env, arguments[1], "bytes", bytes)) return nullptr;
   if (bytes > slot->size()) return throwType(env, "bytes", ("at most the slot's " + std::to_string(slot->size())).c_str()), nullptr;
   // The lease holds the mapping: the buffer stays valid whatever becomes of the slot.
   auto* held = new std::shared_ptr<SlotMemory>(slot->memory());
-  napi_value buffer;
+  napi_value buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(
       env, (*held)->data(), bytes, [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<SlotMemory>*>(hint); }, held,
       &buffer);
@@ -72,7 +72,7 @@ napi_value leaseSlot(napi_env env, napi_callback_info info) {
 
 napi_value detach(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument;
+  napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   bool is = false;
   if (napi_is_arraybuffer(env, argument, &is) != napi_ok || !is) return throwType(env, "buffer", "an ArrayBuffer"), nullptr;

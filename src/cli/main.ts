@@ -18,16 +18,15 @@ const program = new Command('headrace')
   .addCommand(benchCommand())
   .addCommand(previewCommand())
   .addCommand(planCommand())
-  .showHelpAfterError('(--help tells what there is)')
   .addHelpText('after', '\nExample:\n  headrace cache build photos/ photos.cache && headrace bench vision photos.cache --pipeline rrc')
 
-/** commander ends the process itself unless told otherwise, on every level. */
-function overrideExit(command: Command): void {
-  command.exitOverride()
-  for (const child of command.commands) overrideExit(child)
+/** What commander takes over for no command that was made elsewhere: it ends the process itself unless told otherwise. */
+function settle(command: Command): void {
+  command.exitOverride().showHelpAfterError('(--help tells what there is)')
+  for (const child of command.commands) settle(child)
 }
 
-overrideExit(program)
+settle(program)
 watchInterrupts()
 // A reader that has enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -1,0 +1,132 @@
+/**
+ * The peers' algorithms rebuilt in plain C++ over libjpeg, for machines where the peers are not installed, and as a
+ * check of the real ones where they are. One thread, no Python, no loader around: what is here and not in the peers
+ * only makes them look faster. One scratch picture stays in the processor's caches (the peers have one for each place
+ * in the batch); batches are one slot that is written again and again.
+ *
+ *   rebuilt CACHE OPERATION EPOCHS
+ *
+ * prints one JSON line: seconds and CPU seconds of each epoch.
+ */
+#include <ctime>
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string_view>
+#include <vector>
+
+#include "area_resize.h"
+#include "crop_boxes.h"
+#include "cubic_resize.h"
+#include "full_decode.h"
+#include "stored_images.h"
+
+namespace rebuilt {
+namespace {
+
+constexpr int kSide = 224;
+constexpr size_t kBatch = 256;
+constexpr size_t kPixels = size_t{kSide} * kSide * 3;
+/** Bytes behind a picture that four-lane loads may touch. */
+constexpr size_t kMargin = 64;
+
+double seconds(clockid_t clock) {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<double>(now.tv_sec) + 1e-9 * static_cast<double>(now.tv_nsec);
+}
+
+class Bench {
+ public:
+  explicit Bench(const StoredImages& images)
+      : images_(images), picture_(images.most_pixels() * 3 + kMargin), bank_(images.largest_bytes()) {}
+
+  void epoch(std::string_view operation) {
+    size_t place = 0;
+    for (const StoredImage& image : images_.all()) {
+      one(operation, image, place);
+      place = (place + 1) % kBatch;
+    }
+  }
+
+ private:
+  void one(std::string_view operation, const StoredImage& image, size_t place) {
+    const int width = image.width, height = image.height;
+    if (operation == "memcpy") return raw(image, place);
+    if (operation == "ffcv-rrc") return ffcv(image, random_resized_crop(random_, width, height), place);
+    if (operation == "ffcv-center") return ffcv(image, center_square(std::min(width, height), width, height), place);
+    if (operation == "slipstream-rrc") return slipstream(image, random_resized_crop(random_, width, height), place);
+    if (operation == "slipstream-crop") return slipstream(image, center_square(std::min({kSide, width, height}), width, height), place);
+    if (operation == "slipstream-decode") return slipstream_decode(image, place);
+    fail("there is no operation " + std::string(operation));
+  }
+
+  uint8_t* row(size_t place, size_t stride) {
+    if (slot_.size() < kBatch * stride) slot_.resize(kBatch * stride);
+    return slot_.data() + place * stride;
+  }
+
+  /** The floor under `raw`: every image's stored bytes into its row of the slot. */
+  void raw(const StoredImage& image, size_t place) {
+    std::memcpy(row(place, images_.largest_bytes()), image.jpeg.data(), image.jpeg.size());
+  }
+
+  View cut(const StoredImage& image, const Box& box) const {
+    const size_t stride = static_cast<size_t>(image.width) * 3;
+    return {picture_.data() + box.y * stride + static_cast<size_t>(box.x) * 3, stride, box.width, box.height};
+  }
+
+  /** FFCV decodes out of its mapped file. */
+  void ffcv(const StoredImage& image, const Box& box, size_t place) {
+    decode_(image.jpeg, image.width, image.height, picture_.data());
+    area_(cut(image, box), kSide, kSide, row(place, kPixels));
+  }
+
+  /** slipstream copies the stored bytes into a bank first, then decodes them. */
+  void slipstream_picture(const StoredImage& image) {
+    std::memcpy(bank_.data(), image.jpeg.data(), image.jpeg.size());
+    decode_({bank_.data(), image.jpeg.size()}, image.width, image.height, picture_.data());
+  }
+
+  void slipstream(const StoredImage& image, const Box& box, size_t place) {
+    slipstream_picture(image);
+    cubic_(cut(image, box), kSide, kSide, row(place, kPixels));
+  }
+
+  /** Its DecodeOnly hands out a copy of each picture. */
+  void slipstream_decode(const StoredImage& image, size_t place) {
+    slipstream_picture(image);
+    std::memcpy(row(place, images_.most_pixels() * 3), picture_.data(), static_cast<size_t>(image.width) * image.height * 3);
+  }
+
+  const StoredImages& images_;
+  std::vector<uint8_t> picture_, bank_, slot_;
+  Random random_{7};
+  FullDecode decode_;
+  AreaResize area_;
+  CubicResize cubic_;
+};
+
+int run(const char* cache, const char* operation, int epochs) {
+  const StoredImages images(cache);
+  Bench bench(images);
+  bench.epoch(operation);  // the first touch of pages and caches is not counted
+  std::printf("{\"operation\":\"%s\",\"epochs\":[", operation);
+  for (int epoch = 0; epoch < epochs; epoch++) {
+    const double wall = seconds(CLOCK_MONOTONIC), cpu = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    bench.epoch(operation);
+    std::printf("%s{\"images\":%zu,\"seconds\":%.9f,\"cpuSeconds\":%.9f}", epoch == 0 ? "" : ",", images.all().size(),
+                seconds(CLOCK_MONOTONIC) - wall, seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+  }
+  std::printf("]}\n");
+  return 0;
+}
+
+}  // namespace
+}  // namespace rebuilt
+
+int main(int argc, char** argv) {
+  if (argc != 4) rebuilt::fail("usage: rebuilt CACHE OPERATION EPOCHS");
+  return rebuilt::run(argv[1], argv[2], std::atoi(argv[3]));
+}

@@ -1,0 +1,190 @@
+import { cp, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { type PhotoCache, photoCache } from '../loader/photo-cache.ts'
+import { built, headrace, type Result, shell } from './built.ts'
+
+let photos: PhotoCache
+let source: string
+beforeAll(async () => {
+  photos = await photoCache(30, 64)
+  source = join(photos.folder, 'photos')
+  await built()
+})
+afterAll(() => photos.remove())
+
+const place = (name: string): string => join(photos.folder, name)
+const json = ({ stdout }: Result) => JSON.parse(stdout) as Record<string, unknown>
+
+describe('cache build', () => {
+  it('--json prints one document on stdout and nothing else', async () => {
+    const result = await headrace('cache', 'build', source, place('a'), '--json')
+    expect(result).toMatchObject({ code: 0, stderr: '' })
+    expect(json(result)).toMatchObject({ images: 30, reencoded: {}, skipped: [], ignored: [], resumedAt: 0 })
+    expect(json(result).bytes).toBeGreaterThan(30 * 500)
+    expect(json(result).seconds).toBeGreaterThan(0)
+  })
+
+  it('draws progress on stderr only, and only where it is asked for', async () => {
+    const { code, stdout, stderr } = await headrace('cache', 'build', source, place('b'), '--json', '--progress')
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toMatchObject({ images: 30 })
+    expect(stderr).toContain('building █')
+  })
+
+  it('says in words how many images there are', async () => {
+    const { code, stdout, stderr } = await headrace('cache', 'build', source, place('c'))
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/^\/.*\/c: 30 images, [\d.]+ [kKM]i?B, in [\d.]+ s\n$/)
+  })
+
+  it('passes its options on: sizes and quality', async () => {
+    const result = await headrace(
+      'cache',
+      'build',
+      source,
+      place('small'),
+      '--max-side',
+      '48',
+      '--quality',
+      '50',
+      '--workers',
+      '2',
+      '--json',
+    )
+    expect(json(result)).toMatchObject({ images: 30, reencoded: { jpeg: 30 } })
+    const { fields, options } = json(await headrace('cache', 'info', place('small'), '--json'))
+    expect(fields).toMatchObject({ image: { kind: 'image', encoding: 'jpeg' } })
+    expect(options).toMatchObject({ maxSide: 48, quality: 50 })
+    const { image } = fields as { readonly image: { readonly meanWidth: number; readonly meanHeight: number } }
+    expect(Math.max(image.meanWidth, image.meanHeight)).toBeLessThanOrEqual(48)
+  })
+
+  describe('with bad files among the good', () => {
+    beforeAll(async () => {
+      await cp(source, place('mixed'), { recursive: true })
+      const [folder = ''] = (await readdir(place('mixed'))).sort()
+      await writeFile(join(place('mixed'), folder, '000-notes.jpg'), 'no picture')
+      await writeFile(join(place('mixed'), folder, '001-empty.jpg'), '')
+    })
+
+    it('skips and reports them by default, and exits with 0', async () => {
+      const { code, stdout } = await headrace('cache', 'build', place('mixed'), place('m1'))
+      expect(code).toBe(0)
+      expect(stdout).toContain('skipped 2 bad files:\n')
+      expect(stdout).toMatch(/000-notes\.jpg: is not a picture .* \[E_UNSUPPORTED\]\n/)
+      expect(stdout).toMatch(/001-empty\.jpg: is an empty file \[E_CORRUPT\]\n/)
+    })
+
+    it('--json lists each with key, code and reason', async () => {
+      const { skipped, images } = json(await headrace('cache', 'build', place('mixed'), place('m2'), '--json'))
+      expect(images).toBe(30)
+      expect(skipped).toMatchObject([
+        {
+          key: expect.stringMatching(/000-notes\.jpg$/),
+          code: 'E_UNSUPPORTED',
+          reason: expect.stringContaining('is not a picture'),
+        },
+        { key: expect.stringMatching(/001-empty\.jpg$/), code: 'E_CORRUPT', reason: 'is an empty file' },
+      ])
+    })
+
+    it('--on-error throw ends with 1, names the file and leaves no cache', async () => {
+      const { code, stdout, stderr } = await headrace(
+        'cache',
+        'build',
+        place('mixed'),
+        place('m3'),
+        '--on-error',
+        'throw',
+      )
+      expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+      expect(stderr).toMatch(/^headrace: .*000-notes\.jpg is not a picture .* \[E_UNSUPPORTED\]\n/)
+      expect((await readdir(photos.folder)).filter((name) => name === 'm3')).toEqual([])
+    })
+  })
+
+  it('refuses to write over a cache without --force', async () => {
+    await headrace('cache', 'build', source, place('twice'))
+    const again = await headrace('cache', 'build', source, place('twice'))
+    expect(again.code).toBe(1)
+    expect(again.stderr).toMatch(/\[E_EXISTS\]\n/)
+    expect((await headrace('cache', 'build', source, place('twice'), '--force')).code).toBe(0)
+  })
+})
+
+describe('cache info', () => {
+  it('--json has images, bytes, encoding, source, fields, version and the libjpeg-turbo that decodes', async () => {
+    const { code, stdout, stderr } = await headrace('cache', 'info', photos.path, '--json')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toMatchObject({
+      images: 30,
+      bytes: expect.any(Number),
+      encoding: 'jpeg',
+      source: { url: expect.stringMatching(/^file:\/\/.*photos/) },
+      fields: {
+        image: { kind: 'image', encoding: 'jpeg' },
+        label: { kind: 'number', dtype: 'int64' },
+        path: { kind: 'string' },
+      },
+      version: expect.stringMatching(/^headrace \d+\.\d+\.\d+/),
+      libjpegTurbo: expect.stringMatching(/^\d+\.\d+/),
+    })
+    const sizes = await shell(`du -sb --apparent-size ${photos.path}/* | awk '{s+=$1} END {print s}'`)
+    expect(JSON.parse(stdout).bytes).toBe(Number(sizes.stdout))
+  })
+
+  it('says the same in words', async () => {
+    const { stdout } = await headrace('cache', 'info', photos.path)
+    expect(stdout).toMatch(/^images {9}30\n/)
+    expect(stdout).toContain('encoding       jpeg\n')
+    expect(stdout).toMatch(/libjpeg-turbo {2}\d+\.\d+/)
+  })
+})
+
+describe('cache verify', () => {
+  it('says of a sound cache that it is sound', async () => {
+    const { code, stdout, stderr } = await headrace('cache', 'verify', photos.path)
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(stdout).toMatch(/: 30 images, .*: sound\n$/)
+    expect(json(await headrace('cache', 'verify', photos.path, '--json'))).toMatchObject({
+      ok: true,
+      images: 30,
+      problems: [],
+    })
+  })
+
+  it('ends with 1 and names the sample after one bit of image.bin is flipped', async () => {
+    await cp(photos.path, place('flipped'), { recursive: true })
+    const bin = join(place('flipped'), 'image.bin')
+    const at = Math.floor((await readFile(bin)).length / 2)
+    const file = await open(bin, 'r+')
+    const byte = Buffer.alloc(1)
+    await file.read(byte, 0, 1, at)
+    await file.write(Uint8Array.of((byte[0] as number) ^ 0x10), 0, 1, at)
+    await file.close()
+    let sample = 0
+    for (let end = 0; sample < 30; sample++) {
+      end += ((await photos.cache.read(sample)).image as Uint8Array).length
+      if (end > at) break
+    }
+    const text = await headrace('cache', 'verify', place('flipped'))
+    expect(text.code).toBe(1)
+    expect(text.stdout).toContain(`image.bin, sample ${sample} (${photos.cache.describe(sample)}): `)
+    const document = await headrace('cache', 'verify', place('flipped'), '--json')
+    expect(document.code).toBe(1)
+    expect(json(document)).toMatchObject({
+      ok: false,
+      problems: [{ file: 'image.bin', sample, key: photos.cache.describe(sample) }],
+    })
+  })
+
+  it('ends with 1 and names a file that is missing', async () => {
+    await mkdir(place('lost'))
+    await cp(photos.path, place('lost'), { recursive: true })
+    await rm(join(place('lost'), 'label.npy'))
+    const { code, stdout, stderr } = await headrace('cache', 'verify', place('lost'))
+    expect(code).toBe(1)
+    expect(stdout + stderr).toContain('label.npy')
+  })
+})
