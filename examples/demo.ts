@@ -3,7 +3,14 @@ import { existsSync } from 'node:fs'
 import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { benchVision, buildImageCache, openImageCache, previewSheet, randomHorizontalFlip, randomResizedCrop } from 'headrace'
+import {
+  benchVision,
+  buildImageCache,
+  openImageCache,
+  previewSheet,
+  randomHorizontalFlip,
+  randomResizedCrop,
+} from 'headrace'
 import { makePhotos } from './make-photos.ts'
 
 // Compiled into build/examples, so the repository is two folders up.
@@ -31,16 +38,21 @@ function progress(label: string, done: number, total: number, text = ''): void {
 if (!existsSync(photos)) {
   const unfinished = `${photos}.unfinished`
   await rm(unfinished, { recursive: true, force: true })
-  await makePhotos(photographs, unfinished, { count: COUNT, shortSide: 256, quality: 90, seed: 1 }, (done) => progress('making photos', done, COUNT))
+  await makePhotos(photographs, unfinished, { count: COUNT, shortSide: 256, quality: 90, seed: 1 }, (done) =>
+    progress('making photos', done, COUNT),
+  )
   await rename(unfinished, photos)
 }
 
 // 2. The cache: JPEG bytes as they are, with sizes, labels and checksums.
 const built = await buildImageCache(photos, cachePath, {
   force: true,
-  onProgress: ({ images, total, seconds }) => progress('building cache', images, total ?? COUNT, `${thousands(images / seconds)} images/s`),
+  onProgress: ({ images, total, seconds }) =>
+    progress('building cache', images, total ?? COUNT, `${thousands(images / seconds)} images/s`),
 })
-console.log(`cache: ${thousands(built.images)} images, ${(built.bytes / 1e6).toFixed(1)} MB, built in ${built.seconds.toFixed(2)} s`)
+console.log(
+  `cache: ${thousands(built.images)} images, ${(built.bytes / 1e6).toFixed(1)} MB, built in ${built.seconds.toFixed(2)} s`,
+)
 
 // 3. Three epochs of random resized crops in shuffled order, the first one cold.
 const report = await benchVision(cachePath, {
@@ -50,12 +62,16 @@ const report = await benchVision(cachePath, {
   shuffle: true,
   seed: 7,
   cold: true,
-  onProgress: ({ epoch, images, total, seconds }) => progress(`epoch ${epoch}`, images, total, `${thousands(images / seconds)} images/s`),
+  onProgress: ({ epoch, images, total, seconds }) =>
+    progress(`epoch ${epoch}`, images, total, `${thousands(images / seconds)} images/s`),
 })
 
 // 4. What the model sees.
 const cache = await openImageCache(cachePath)
-await writeFile(sheetPath, await previewSheet(cache, { image: [randomResizedCrop(224), randomHorizontalFlip()], count: 32, seed: 7 }))
+await writeFile(
+  sheetPath,
+  await previewSheet(cache, { image: [randomResizedCrop(224), randomHorizontalFlip()], count: 32, seed: 7 }),
+)
 await cache.close()
 
 const { cold, epochs, threads, batchShape, simd } = report
@@ -63,8 +79,15 @@ console.log(`batches: [${batchShape.join(', ')}] uint8, ${threads} thread(s), ${
 if (cold !== undefined)
   console.log(
     `cold:  ${thousands(cold.imagesPerSecond)} images/s (${(100 * cold.residentShare).toFixed(1)} % of the cache in memory before, ${
-      cold.deviceBytes === undefined ? 'device bytes not known' : `${(cold.deviceBytes / 1e6).toFixed(1)} MB read from the device`
+      cold.deviceBytes === undefined
+        ? 'device bytes not known'
+        : `${(cold.deviceBytes / 1e6).toFixed(1)} MB read from the device`
     })`,
   )
-console.log(`warm:  ${thousands(report.imagesPerSecond)} images/s (epochs: ${epochs.slice(1).map((e) => thousands(e.imagesPerSecond)).join(', ')})`)
+console.log(
+  `warm:  ${thousands(report.imagesPerSecond)} images/s (epochs: ${epochs
+    .slice(1)
+    .map((e) => thousands(e.imagesPerSecond))
+    .join(', ')})`,
+)
 console.log(`sheet: ${sheetPath}`)

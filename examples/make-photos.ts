@@ -30,17 +30,27 @@ async function photographs(folder: string): Promise<{ path: string; label: strin
   const found: { path: string; label: string }[] = []
   for (const entry of (await readdir(folder, { withFileTypes: true })).sort((a, b) => (a.name < b.name ? -1 : 1))) {
     if (!entry.isDirectory()) continue
-    for (const name of (await readdir(join(folder, entry.name))).sort()) found.push({ path: join(folder, entry.name, name), label: entry.name })
+    for (const name of (await readdir(join(folder, entry.name))).sort())
+      found.push({ path: join(folder, entry.name, name), label: entry.name })
   }
   return found
 }
 
 /** Writes `set.count` pictures into class folders below `destination`. `onProgress` hears how many are done. */
-export async function makePhotos(source: string, destination: string, set: PhotoSet, onProgress?: (done: number) => void): Promise<void> {
+export async function makePhotos(
+  source: string,
+  destination: string,
+  set: PhotoSet,
+  onProgress?: (done: number) => void,
+): Promise<void> {
   const photos = await photographs(source)
   let done = 0
   for (const [index, { path, label }] of photos.entries()) {
-    const { data, info } = await sharp(path).removeAlpha().toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
+    const { data, info } = await sharp(path)
+      .removeAlpha()
+      .toColourspace('srgb')
+      .raw()
+      .toBuffer({ resolveWithObject: true })
     await mkdir(join(destination, label), { recursive: true })
     const raw = { width: info.width, height: info.height, channels: info.channels }
     for (let i = index; i < set.count; i += photos.length) {
@@ -55,7 +65,10 @@ export async function makePhotos(source: string, destination: string, set: Photo
       }
       const left = Math.floor(random() * (info.width - width + 1))
       const top = Math.floor(random() * (info.height - height + 1))
-      const scale = set.shortSide !== undefined ? set.shortSide / Math.min(width, height) : (set.longSide ?? Math.max(width, height)) / Math.max(width, height)
+      const scale =
+        set.shortSide !== undefined
+          ? set.shortSide / Math.min(width, height)
+          : (set.longSide ?? Math.max(width, height)) / Math.max(width, height)
       const jpeg = await sharp(data, { raw })
         .extract({ left, top, width, height })
         .resize(Math.round(width * scale), Math.round(height * scale), { fit: 'fill' })

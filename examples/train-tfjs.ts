@@ -9,7 +9,15 @@ import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as tf from '@tensorflow/tfjs'
 import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm'
-import { buildImageCache, imagenet, load, normalize, openImageCache, randomHorizontalFlip, randomResizedCrop } from 'headrace'
+import {
+  buildImageCache,
+  imagenet,
+  load,
+  normalize,
+  openImageCache,
+  randomHorizontalFlip,
+  randomResizedCrop,
+} from 'headrace'
 import { makePhotos } from './make-photos.ts'
 
 const SIDE = 24
@@ -23,7 +31,12 @@ await tf.setBackend('wasm')
 
 const work = await mkdtemp(join(tmpdir(), 'headrace-train-'))
 try {
-  await makePhotos(join(root, 'examples', 'data', 'photos'), join(work, 'photos'), { count: 240, shortSide: 64, quality: 90, seed: 2 })
+  await makePhotos(join(root, 'examples', 'data', 'photos'), join(work, 'photos'), {
+    count: 240,
+    shortSide: 64,
+    quality: 90,
+    seed: 2,
+  })
   await buildImageCache(join(work, 'photos'), join(work, 'photos.cache'))
   const cache = await openImageCache(join(work, 'photos.cache'))
   const classes = cache.classes?.length ?? 0
@@ -61,8 +74,11 @@ try {
   loader.close()
   await cache.close()
   const [first, last] = [losses[0] as number, losses[losses.length - 1] as number]
-  if (!(last < 0.6 * first)) throw new Error(`the loss must fall below 60 % of its start, but went from ${first} to ${last}`)
-  console.log(`loss fell from ${first.toFixed(3)} to ${last.toFixed(3)} over ${cache.length} images of ${classes} classes`)
+  if (!(last < 0.6 * first))
+    throw new Error(`the loss must fall below 60 % of its start, but went from ${first} to ${last}`)
+  console.log(
+    `loss fell from ${first.toFixed(3)} to ${last.toFixed(3)} over ${cache.length} images of ${classes} classes`,
+  )
 } finally {
   await rm(work, { recursive: true, force: true })
 }

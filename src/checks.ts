@@ -25,12 +25,20 @@ export function positiveInteger(name: string, value: unknown, max = Number.MAX_S
 
 export function nonNegativeInteger(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= max) return value
-  return refuse(name, max === Number.MAX_SAFE_INTEGER ? 'an integer of 0 or more' : `an integer from 0 to ${max}`, value)
+  return refuse(
+    name,
+    max === Number.MAX_SAFE_INTEGER ? 'an integer of 0 or more' : `an integer from 0 to ${max}`,
+    value,
+  )
 }
 
 export function finiteNumber(name: string, value: unknown, min = -Infinity, max = Infinity): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max) return value
-  return refuse(name, min === -Infinity && max === Infinity ? 'a finite number' : `a number from ${min} to ${max}`, value)
+  return refuse(
+    name,
+    min === -Infinity && max === Infinity ? 'a finite number' : `a number from ${min} to ${max}`,
+    value,
+  )
 }
 
 export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {

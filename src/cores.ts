@@ -26,7 +26,8 @@ export function cgroupQuota(root = '/'): number {
     const [, controllers, path] = /^\d+:([^:]*):(.*)$/.exec(line) ?? []
     if (path === undefined || controllers === undefined) continue
     if (controllers === '') cores = Math.min(cores, walk(`${root}sys/fs/cgroup`, path, quotaV2))
-    else if (controllers.split(',').includes('cpu')) cores = Math.min(cores, walk(`${root}sys/fs/cgroup/cpu`, path, quotaV1))
+    else if (controllers.split(',').includes('cpu'))
+      cores = Math.min(cores, walk(`${root}sys/fs/cgroup/cpu`, path, quotaV1))
   }
   return cores
 }
@@ -35,7 +36,8 @@ export function cgroupQuota(root = '/'): number {
 function walk(mount: string, path: string, quota: (folder: string) => number): number {
   const parts = path.split('/').filter((part) => part !== '' && part !== '..')
   let cores = quota(mount)
-  for (let depth = 1; depth <= parts.length; depth++) cores = Math.min(cores, quota(`${mount}/${parts.slice(0, depth).join('/')}`))
+  for (let depth = 1; depth <= parts.length; depth++)
+    cores = Math.min(cores, quota(`${mount}/${parts.slice(0, depth).join('/')}`))
   return cores
 }
 

@@ -60,7 +60,12 @@ export function itemSize(dtype: DType): number {
 }
 
 /** A view of `length` elements of `dtype` at `byteOffset` of `buffer`; the offset must be a multiple of the item size. */
-export function viewOf<D extends DType>(dtype: D, buffer: ArrayBufferLike, byteOffset: number, length: number): TypedArray<D> {
+export function viewOf<D extends DType>(
+  dtype: D,
+  buffer: ArrayBufferLike,
+  byteOffset: number,
+  length: number,
+): TypedArray<D> {
   return new ARRAYS[dtype](buffer, byteOffset, length)
 }
 

@@ -2,8 +2,12 @@
  * Headrace feeds training jobs from storage. This is the whole public surface of the package.
  * @packageDocumentation
  */
-export { type BenchVisionOptions, type BenchVisionReport, benchVision, type EpochResult } from './benchmark/vision/index.ts'
-export type { Dataset, Field, FieldKind, Locations, ReadOptions, Sample, Schema, Value } from './datasets/types.ts'
+export {
+  type BenchVisionOptions,
+  type BenchVisionReport,
+  benchVision,
+  type EpochResult,
+} from './benchmark/vision/index.ts'
 export {
   type FromSamplesOptions,
   fromSamples,
@@ -11,10 +15,13 @@ export {
   type ImageFolderOptions,
   type ImageFolderSchema,
   imageFolder,
+  type LooseSample,
   type LooseSamples,
+  type LooseValue,
   type SampleStream,
 } from './datasets/index.ts'
-export { discoverRank } from './distributed/rank.ts'
+export type { Dataset, Field, FieldKind, Locations, ReadOptions, Sample, Schema, Value } from './datasets/types.ts'
+export { discoverRank, type Environment, type RankInfo } from './distributed/rank.ts'
 export type { DType, Tensor, TypedArray } from './dtype.ts'
 export { type ErrorCode, type ErrorDetails, HeadraceError, isHeadraceError } from './errors.ts'
 export type {
@@ -29,11 +36,13 @@ export type {
   LoaderState,
   OnError,
   RaggedImages,
+  RecordedFields,
   RecordedPlan,
   StoredBytes,
   Tail,
 } from './loader/index.ts'
 export type { MappedBytes } from './mapped.ts'
+export type { SimdLevel } from './native.ts'
 export type { Sampler } from './sampling/types.ts'
 export * from './storage/index.ts'
 export * from './vision/index.ts'

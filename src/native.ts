@@ -126,10 +126,14 @@ function load(): Addon {
     addon.info()
     return addon
   } catch (cause) {
-    throw new HeadraceError('E_UNSUPPORTED', `the native addon does not load: ${(cause as Error).message.split('\n')[0]}`, {
-      cause,
-      hint: 'build it with `npm rebuild headrace` (in a clone: `make build`)',
-    })
+    throw new HeadraceError(
+      'E_UNSUPPORTED',
+      `the native addon does not load: ${(cause as Error).message.split('\n')[0]}`,
+      {
+        cause,
+        hint: 'build it with `npm rebuild headrace` (in a clone: `make build`)',
+      },
+    )
   }
 }
 

@@ -6,7 +6,11 @@ import { EXIT, interrupted, print, printFacts, printJson } from './run.ts'
 import { count, given } from './values.ts'
 
 export function cacheCommand(): Command {
-  return new Command('cache').description('build, inspect and verify image caches').addCommand(build()).addCommand(info()).addCommand(verify())
+  return new Command('cache')
+    .description('build, inspect and verify image caches')
+    .addCommand(build())
+    .addCommand(info())
+    .addCommand(verify())
 }
 
 interface BuildFlags {
@@ -37,7 +41,12 @@ function build(): Command {
     .option('--quality <1-100>', 'JPEG quality of what is encoded anew (default 95)', count)
     .option('--workers <n>', 'pictures handled at once (default: available cores)', count)
     .addOption(new Option('--on-error <policy>', 'what a bad file does').choices(['throw', 'skip']).default('skip'))
-    .addOption(new Option('--validate <how>', 'look at the structure of each picture, or decode it').choices(['structure', 'decode']))
+    .addOption(
+      new Option('--validate <how>', 'look at the structure of each picture, or decode it').choices([
+        'structure',
+        'decode',
+      ]),
+    )
     .option('--tolerant', 'keep damaged JPEG files that decode in part')
     .option('--force', 'replace the cache that is there')
     .option('--json', 'print one JSON document')
@@ -48,10 +57,13 @@ function build(): Command {
       const report = await buildImageCache(source, destination, {
         ...given(flags),
         signal: interrupted,
-        onProgress: ({ images, total, bytes, seconds }) => line.update('building', images, total, rates(images, bytes, seconds, total)),
+        onProgress: ({ images, total, bytes, seconds }) =>
+          line.update('building', images, total, rates(images, bytes, seconds, total)),
       }).finally(() => line.clear())
       if (json === true) return printJson(report)
-      print(`${destination}: ${report.images.toLocaleString('en-US')} images, ${formatBytes(report.bytes)}, in ${duration(report.seconds)}`)
+      print(
+        `${destination}: ${report.images.toLocaleString('en-US')} images, ${formatBytes(report.bytes)}, in ${duration(report.seconds)}`,
+      )
       const reencoded = Object.entries(report.reencoded)
       if (reencoded.length > 0) print(`encoded anew: ${reencoded.map(([type, n]) => `${n} ${type}`).join(', ')}`)
       if (report.skipped.length > 0) print(`skipped ${report.skipped.length} bad files:`)
@@ -69,7 +81,9 @@ function info(): Command {
     .action(async (path: string, { json }: { json?: boolean }) => {
       const found = await imageCacheInfo(path)
       if (json === true) return printJson(found)
-      const fields = Object.entries(found.fields).map(([name, field]) => `${name} (${JSON.stringify(field).replace(/[{}"]/g, '').replaceAll(',', ', ')})`)
+      const fields = Object.entries(found.fields).map(
+        ([name, field]) => `${name} (${JSON.stringify(field).replace(/[{}"]/g, '').replaceAll(',', ', ')})`,
+      )
       printFacts([
         ['images', found.images.toLocaleString('en-US')],
         ['bytes', formatBytes(found.bytes)],
@@ -97,11 +111,14 @@ function verify(): Command {
         onProgress: ({ images, total }) => line.update('verifying', images, total, ''),
       }).finally(() => line.clear())
       if (json === true) printJson(result)
-      else if (result.ok) print(`${path}: ${result.images.toLocaleString('en-US')} images, ${formatBytes(result.bytes)}: sound`)
+      else if (result.ok)
+        print(`${path}: ${result.images.toLocaleString('en-US')} images, ${formatBytes(result.bytes)}: sound`)
       else {
         print(`${path}: damaged`)
         for (const { file, sample, key, reason } of result.problems)
-          print(`  ${file}${sample === undefined ? '' : `, sample ${sample}`}${key === undefined ? '' : ` (${key})`}: ${reason}`)
+          print(
+            `  ${file}${sample === undefined ? '' : `, sample ${sample}`}${key === undefined ? '' : ` (${key})`}: ${reason}`,
+          )
       }
       if (!result.ok) process.exitCode = EXIT.failed
     })

@@ -18,7 +18,10 @@ const program = new Command('headrace')
   .addCommand(benchCommand())
   .addCommand(previewCommand())
   .addCommand(planCommand())
-  .addHelpText('after', '\nExample:\n  headrace cache build photos/ photos.cache && headrace bench vision photos.cache --pipeline rrc')
+  .addHelpText(
+    'after',
+    '\nExample:\n  headrace cache build photos/ photos.cache && headrace bench vision photos.cache --pipeline rrc',
+  )
 
 /** What commander takes over for no command that was made elsewhere: it ends the process itself unless told otherwise. */
 function settle(command: Command): void {

@@ -31,19 +31,28 @@ export function planCommand(): Command {
     .option('--world-size <n>', 'of so many', count, 1)
     .option('--json', 'print one JSON document, which loader.replay() takes')
     .addHelpText('after', '\nExample:\n  headrace plan photos.cache --batch 4 --seed 7 --epoch 0 --step 0')
-    .action(async (path: string, { batch, seed, epoch, step, pipeline, size, sequential, rank, worldSize, json }: Flags) => {
-      const cache = await openImageCache(path)
-      const image = preset(pipeline, { size })
-      const loader = load(cache, { batchSize: batch, shuffle: sequential !== true, seed, rank, worldSize, ...(image.length === 0 ? {} : { image }) })
-      try {
-        const plan = await loader.planStep(epoch, step)
-        if (json === true) printJson(plan)
-        else show(plan, (id) => cache.describe(id))
-      } finally {
-        loader.close()
-        await cache.close()
-      }
-    })
+    .action(
+      async (path: string, { batch, seed, epoch, step, pipeline, size, sequential, rank, worldSize, json }: Flags) => {
+        const cache = await openImageCache(path)
+        const image = preset(pipeline, { size })
+        const loader = load(cache, {
+          batchSize: batch,
+          shuffle: sequential !== true,
+          seed,
+          rank,
+          worldSize,
+          ...(image.length === 0 ? {} : { image }),
+        })
+        try {
+          const plan = await loader.planStep(epoch, step)
+          if (json === true) printJson(plan)
+          else show(plan, (id) => cache.describe(id))
+        } finally {
+          loader.close()
+          await cache.close()
+        }
+      },
+    )
 }
 
 interface Crop {
@@ -52,8 +61,12 @@ interface Crop {
 }
 
 function show(plan: RecordedPlan, describe: (id: number) => string): void {
-  print(`epoch ${plan.epoch}, step ${plan.step}: ${plan.ids.length} samples${plan.padding > 0 ? `, ${plan.padding} of them padding` : ''}`)
-  const views = Object.values(plan.fields).find((field): field is Record<string, readonly Crop[]> => typeof field === 'object' && field !== null)
+  print(
+    `epoch ${plan.epoch}, step ${plan.step}: ${plan.ids.length} samples${plan.padding > 0 ? `, ${plan.padding} of them padding` : ''}`,
+  )
+  const views = Object.values(plan.fields).find(
+    (field): field is Record<string, readonly Crop[]> => typeof field === 'object' && field !== null,
+  )
   for (const [row, id] of plan.ids.entries()) {
     const crops = Object.entries(views ?? {}).map(([name, boxes]) => {
       const { box, flip } = boxes[row] as Crop

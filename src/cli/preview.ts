@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { Command, Option } from 'commander'
+import { fromSystemError } from '../errors.ts'
 import { openImageCache, PRESETS, type Preset, preset, previewSheet } from '../vision/index.ts'
 import { print, printJson } from './run.ts'
 import { count, countFromZero } from './values.ts'
@@ -34,8 +35,14 @@ export function previewCommand(): Command {
     .action(async (path: string, { out, pipeline, size, sequential, json, ...options }: Flags) => {
       const cache = await openImageCache(path)
       try {
-        const png = await previewSheet(cache, { ...options, shuffle: sequential !== true, image: preset(pipeline, { size }) })
-        await writeFile(out, png)
+        const png = await previewSheet(cache, {
+          ...options,
+          shuffle: sequential !== true,
+          image: preset(pipeline, { size }),
+        })
+        await writeFile(out, png).catch((error: unknown) => {
+          throw fromSystemError(error, `writing ${out}`, { path: out })
+        })
         const shown = Math.min(options.count, cache.length)
         if (json === true) printJson({ file: out, images: shown, bytes: png.length })
         else print(`${out}: ${shown} pictures`)

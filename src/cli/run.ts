@@ -11,7 +11,9 @@ export function setVerbose(value: boolean): void {
 
 /** One document, indented for people who look at it. */
 export function printJson(document: unknown): void {
-  process.stdout.write(`${JSON.stringify(document, (_, value) => (typeof value === 'bigint' ? Number(value) : value), 2)}\n`)
+  process.stdout.write(
+    `${JSON.stringify(document, (_, value) => (typeof value === 'bigint' ? Number(value) : value), 2)}\n`,
+  )
 }
 
 export function print(line = ''): void {
@@ -47,7 +49,9 @@ export function reportError(error: unknown): number {
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof HeadraceError ? ` [${error.code}]` : ''
   process.stderr.write(`headrace: ${message}${code}\n`)
-  if (error instanceof HeadraceError && error.details.hint !== undefined) process.stderr.write(`hint: ${error.details.hint}\n`)
-  if (verbose && error instanceof Error) process.stderr.write(`${error.stack}\n${error.cause === undefined ? '' : `cause: ${String(error.cause)}\n`}`)
+  if (error instanceof HeadraceError && error.details.hint !== undefined)
+    process.stderr.write(`hint: ${error.details.hint}\n`)
+  if (verbose && error instanceof Error)
+    process.stderr.write(`${error.stack}\n${error.cause === undefined ? '' : `cause: ${String(error.cause)}\n`}`)
   return error instanceof HeadraceError && error.code === 'E_USAGE' ? EXIT.usage : EXIT.failed
 }

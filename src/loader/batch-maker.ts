@@ -38,11 +38,17 @@ export class BatchMaker {
   /** What every field decides for a step, as JSON. */
   async record(plan: StepPlan): Promise<RecordedFields> {
     const { plans } = await this.#planFields(plan)
-    return Object.fromEntries([...this.#decoders].map(([name, decoder]) => [name, decoder.record(plans.get(name) as DecodePlan)]))
+    return Object.fromEntries(
+      [...this.#decoders].map(([name, decoder]) => [name, decoder.record(plans.get(name) as DecodePlan)]),
+    )
   }
 
   /** One try: a batch, or the rows that failed, in their order. The slot stays with the claim for another try. */
-  async attempt(plan: StepPlan, claim: SlotClaim, recorded?: RecordedFields): Promise<Prepared | { readonly faults: readonly RowFault[] }> {
+  async attempt(
+    plan: StepPlan,
+    claim: SlotClaim,
+    recorded?: RecordedFields,
+  ): Promise<Prepared | { readonly faults: readonly RowFault[] }> {
     const { plans, faults } = await this.#planFields(plan, recorded)
     if (faults.length > 0) return { faults }
     const count = plan.ids.length
@@ -57,7 +63,10 @@ export class BatchMaker {
     // Every field comes to its end before the slot can go back, also where one of them throws.
     const decoded = await Promise.allSettled(
       [...this.#decoders].map(async ([name, decoder]) => {
-        const found = await decoder.decode(plans.get(name) as DecodePlan, { slot: handle, offset: offsets.get(name) as number })
+        const found = await decoder.decode(plans.get(name) as DecodePlan, {
+          slot: handle,
+          offset: offsets.get(name) as number,
+        })
         for (const fault of found) {
           // Damage lies somewhere in the picture, and another crop may miss it.
           const lasting = fault.code !== 'E_CORRUPT'
@@ -104,7 +113,12 @@ export class BatchMaker {
       Array.from(plan.ids, (id, row) =>
         this.#dataset.read(id, options).catch((error: unknown) => {
           if (!isHeadraceError(error) || error.code === 'E_CANCELLED') throw error
-          faults[row] = this.#describe(plan, fields[0] as string, { row, code: error.code, reason: error.message }, true)
+          faults[row] = this.#describe(
+            plan,
+            fields[0] as string,
+            { row, code: error.code, reason: error.message },
+            true,
+          )
           return undefined
         }),
       ),
@@ -114,7 +128,11 @@ export class BatchMaker {
 
   #describe(plan: StepPlan, field: string, { row, code, reason }: SampleFault, lasting: boolean): RowFault {
     const sample = plan.ids[row] as number
-    return { record: { sample, key: this.#dataset.describe(sample), field, code, reason }, repeat: plan.repeats[row] as number, lasting }
+    return {
+      record: { sample, key: this.#dataset.describe(sample), field, code, reason },
+      repeat: plan.repeats[row] as number,
+      lasting,
+    }
   }
 }
 

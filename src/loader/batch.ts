@@ -42,10 +42,11 @@ function overBuffer<T extends FieldBatch | Tensor>(value: T, buffer: ArrayBuffer
   if (Array.isArray(value)) return [...value] as unknown as T
   const entries = Object.entries(value).map(([name, part]) => {
     if (ArrayBuffer.isView(part)) {
-      const { byteOffset, length, constructor } = part as unknown as Viewable
-      return [name, new (constructor as new (b: ArrayBuffer, o: number, n: number) => unknown)(buffer, byteOffset, length)]
+      const { byteOffset, length, constructor: View } = part as unknown as Viewable
+      return [name, new (View as new (b: ArrayBuffer, o: number, n: number) => unknown)(buffer, byteOffset, length)]
     }
-    if (typeof part === 'object' && part !== null && !Array.isArray(part)) return [name, overBuffer(part as FieldBatch, buffer)]
+    if (typeof part === 'object' && part !== null && !Array.isArray(part))
+      return [name, overBuffer(part as FieldBatch, buffer)]
     return [name, part]
   })
   return Object.fromEntries(entries) as T

@@ -76,7 +76,9 @@ class Substitution {
   /** The plan without the samples that are known to be bad. */
   skip(plan: StepPlan): StepPlan {
     if (this.#isSound(plan)) return plan
-    const keep = [...plan.ids.keys()].filter((row) => !this.#isBad(plan.epoch, plan.ids[row] as number, plan.repeats[row] as number))
+    const keep = [...plan.ids.keys()].filter(
+      (row) => !this.#isBad(plan.epoch, plan.ids[row] as number, plan.repeats[row] as number),
+    )
     const firstPadding = plan.ids.length - plan.padding
     return {
       ...plan,
@@ -100,7 +102,9 @@ class Substitution {
       let candidate = id
       do {
         if (attempt === MAX_REPLACEMENTS)
-          throw new HeadraceError('E_CORRUPT', `no sample to replace ${id} with: ${attempt} others are bad too`, { sample: id })
+          throw new HeadraceError('E_CORRUPT', `no sample to replace ${id} with: ${attempt} others are bad too`, {
+            sample: id,
+          })
         candidate = Math.floor(draws.at(attempt++) * this.#length)
         repeat = REPLACEMENT_REPEAT + attempt
       } while (candidate === id || this.#isBad(plan.epoch, candidate, repeat))
@@ -141,7 +145,8 @@ export class FaultPolicy {
     for (const fault of faults) {
       const { record } = fault
       this.#substitution.mark(epoch, fault)
-      if (!this.#faults.has(record.sample) && this.#faults.size < MAX_FAULT_RECORDS) this.#faults.set(record.sample, record)
+      if (!this.#faults.has(record.sample) && this.#faults.size < MAX_FAULT_RECORDS)
+        this.#faults.set(record.sample, record)
     }
   }
 
@@ -153,7 +158,11 @@ export class FaultPolicy {
   }
 
   report(): LoaderReport {
-    return { skipped: this.#skipped, replaced: this.#replaced, faults: [...this.#faults.values()].sort((a, b) => a.sample - b.sample) }
+    return {
+      skipped: this.#skipped,
+      replaced: this.#replaced,
+      faults: [...this.#faults.values()].sort((a, b) => a.sample - b.sample),
+    }
   }
 }
 

@@ -129,7 +129,14 @@ class StoredDecoder implements Decoder<StoredPlan> {
     sizes.set(source.sizes)
     heights.set(source.heights)
     widths.set(source.widths)
-    return { data: new Uint8Array(buffer, offset, count * stride), shape: [count, stride], dtype: 'uint8', sizes, heights, widths }
+    return {
+      data: new Uint8Array(buffer, offset, count * stride),
+      shape: [count, stride],
+      dtype: 'uint8',
+      sizes,
+      heights,
+      widths,
+    }
   }
 
   record(): undefined {}

@@ -1,7 +1,8 @@
+export type { Tail } from '../sampling/shards.ts'
+export type { RecordedFields } from './batch-maker.ts'
 export type { FaultRecord, LoaderReport } from './faults.ts'
 export { Loader, type RecordedPlan } from './loader.ts'
-export type { Tail } from '../sampling/shards.ts'
-export { LOADER_OPTIONS, type LoaderOptions, type LoaderSettings, type OnError } from './options.ts'
+export { LOADER_OPTIONS, type LoaderOptions, type OnError } from './options.ts'
 export { locate, type StoredSource } from './source.ts'
 export type { LoaderState } from './state.ts'
 export type {
@@ -10,7 +11,6 @@ export type {
   BatchMeta,
   DecodePlan,
   Decoder,
-  DecoderFactory,
   FieldBatch,
   RaggedImages,
   Rows,

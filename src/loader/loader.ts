@@ -3,9 +3,9 @@ import { HeadraceError, isHeadraceError, throwIfAborted } from '../errors.ts'
 import { native } from '../native.ts'
 import { type ShardPlan, shardPlan } from '../sampling/shards.ts'
 import { BatchMaker, type Prepared, type RecordedFields } from './batch-maker.ts'
+import { within } from './deadline.ts'
 import { FaultPolicy, type LoaderReport } from './faults.ts'
 import { genericDecoder } from './fields.ts'
-import { within } from './deadline.ts'
 import { type LoaderOptions, type LoaderSettings, settle } from './options.ts'
 import { planStep, type StepPlan } from './plan.ts'
 import { SlotClaim, SlotRing } from './slots.ts'
@@ -24,6 +24,9 @@ export interface RecordedPlan {
   readonly repeats: readonly number[]
   readonly fields: RecordedFields
 }
+
+/** Milliseconds that a loop which is left waits for what is still being made. */
+const END_GRACE = 1000
 
 let groups = 0
 /** Loaders count against their own thread bounds in the shared pool; 0 is for work outside loaders. */
@@ -47,7 +50,11 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   #iterating = false
   #closed = false
 
-  constructor(dataset: Dataset, options: LoaderOptions, decoders: (settings: LoaderSettings, group: number) => DecoderFactory) {
+  constructor(
+    dataset: Dataset,
+    options: LoaderOptions,
+    decoders: (settings: LoaderSettings, group: number) => DecoderFactory,
+  ) {
     if (options.resume !== undefined) checkState(options.resume)
     const settings = settle(dataset, options)
     const { length } = settings.sampler
@@ -61,7 +68,9 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     this.#policy = new FaultPolicy(settings.onError, settings.seed, dataset.length ?? length)
     const group = newGroup()
     const special = decoders(settings, group)
-    const fields = settings.fields.map((name) => [name, special(name) ?? genericDecoder(dataset, name, settings.threads, group)] as const)
+    const fields = settings.fields.map(
+      (name) => [name, special(name) ?? genericDecoder(dataset, name, settings.threads, group)] as const,
+    )
     this.#maker = new BatchMaker(dataset, new Map(fields), settings.signal)
     this.#epoch = settings.epoch
     this.#position = settings.position
@@ -87,7 +96,15 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   state(): LoaderState {
     const { seed, tail } = this.#settings
     const { globalBatch } = this.#shards
-    return { version: 1, fingerprint: this.#fingerprint, seed, epoch: this.#epoch, position: this.#position, tail, globalBatch }
+    return {
+      version: 1,
+      fingerprint: this.#fingerprint,
+      seed,
+      epoch: this.#epoch,
+      position: this.#position,
+      tail,
+      globalBatch,
+    }
   }
 
   /** The epoch that the next `for await` starts with, from its beginning. */
@@ -125,10 +142,18 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
 
   /** The batch of a plan that was printed or kept, decided by the plan alone. */
   async replay(recorded: RecordedPlan): Promise<B> {
-    if (recorded.version !== 1) throw new HeadraceError('E_STATE', `plan version must be 1, but got ${recorded.version}`)
-    if (recorded.fingerprint !== this.#fingerprint) throw new HeadraceError('E_STATE', 'the plan was made over another dataset or order')
+    if (recorded.version !== 1)
+      throw new HeadraceError('E_STATE', `plan version must be 1, but got ${recorded.version}`)
+    if (recorded.fingerprint !== this.#fingerprint)
+      throw new HeadraceError('E_STATE', 'the plan was made over another dataset or order')
     const { epoch, step, padding } = recorded
-    const plan = { epoch, step, padding, ids: Float64Array.from(recorded.ids), repeats: Uint32Array.from(recorded.repeats) }
+    const plan = {
+      epoch,
+      step,
+      padding,
+      ids: Float64Array.from(recorded.ids),
+      repeats: Uint32Array.from(recorded.repeats),
+    }
     return (await this.#prepare(plan, new SlotClaim(this.#slotRing(), Promise.resolve()), recorded.fields)).batch as B
   }
 
@@ -175,7 +200,10 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   #stepAt(position: number): number {
     const { globalBatch, end } = this.#shards
     if (position % globalBatch !== 0 || position > end)
-      throw new HeadraceError('E_STATE', `resume: position ${position} is not a multiple of the global batch (${globalBatch})`)
+      throw new HeadraceError(
+        'E_STATE',
+        `resume: position ${position} is not a multiple of the global batch (${globalBatch})`,
+      )
     return position / globalBatch
   }
 
@@ -188,18 +216,23 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     let turn = Promise.resolve()
     let current: Prepared | undefined
     let abandoned = false
+    const makeAhead = () => {
+      for (; next < this.steps && ahead.length < prefetch; next++) {
+        const claim = new SlotClaim(this.#slotRing(), turn)
+        turn = claim.settled
+        ahead.push(quiet(this.#prepare(planStep(sampler, this.#shards, epoch, next), claim)))
+      }
+    }
     try {
       while (next < this.steps || ahead.length > 0) {
         throwIfAborted(signal, 'loading')
         current?.batch.release()
         current = undefined
-        for (; next < this.steps && ahead.length < prefetch; next++) {
-          const claim = new SlotClaim(this.#slotRing(), turn)
-          turn = claim.settled
-          ahead.push(quiet(this.#prepare(planStep(sampler, this.#shards, epoch, next), claim)))
-        }
+        makeAhead()
         current = await within(ahead[0] as Promise<Prepared>, timeout, signal)
         ahead.shift()
+        // While this batch is in use, `prefetch` others are being made.
+        makeAhead()
         // Over all ranks: one that has no share in the last short batch must not call the epoch done before it is.
         const reached = (current.plan.step + 1) * this.#shards.globalBatch
         const last = reached >= this.#shards.end
@@ -214,10 +247,15 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
       throw error
     } finally {
       current?.batch.release()
-      // What is still being made comes to its end and is given back. Where the time is up or nobody wants it any more,
-      // that happens behind our back: the native side keeps the memory until then.
-      const given = ahead.map((prepared) => prepared.then(({ batch }) => batch.release(), () => {}))
-      if (!abandoned) await Promise.all(given)
+      // What is still being made comes to its end and is given back. Where the time is up, nobody wants it any more or a
+      // read hangs, that happens behind our back: the native side keeps the memory until then.
+      const given = ahead.map((prepared) =>
+        prepared.then(
+          ({ batch }) => batch.release(),
+          () => {},
+        ),
+      )
+      if (!abandoned) await within(Promise.all(given), END_GRACE, undefined).catch(() => {})
     }
   }
 

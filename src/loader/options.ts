@@ -1,5 +1,5 @@
-import { availableCores } from '../cores.ts'
 import { finiteNumber, knownOptions, nonNegativeInteger, oneOf, positiveInteger, show } from '../checks.ts'
+import { availableCores } from '../cores.ts'
 import type { Dataset, Schema } from '../datasets/types.ts'
 import { discoverRank } from '../distributed/rank.ts'
 import { HeadraceError } from '../errors.ts'
@@ -103,10 +103,18 @@ function chooseSampler(options: LoaderOptions, length: number, seed: number): { 
   const { sampler } = options
   if (typeof sampler === 'object') {
     if (!Number.isSafeInteger(sampler.length) || sampler.length < 0)
-      throw new HeadraceError('E_USAGE', `sampler.length must be an integer of 0 or more, but got ${show(sampler.length)}`)
+      throw new HeadraceError(
+        'E_USAGE',
+        `sampler.length must be an integer of 0 or more, but got ${show(sampler.length)}`,
+      )
     return { sampler, order: 'own' }
   }
-  const order = sampler === undefined ? (options.shuffle ? 'random' : 'sequential') : oneOf('sampler', sampler, ['sequential', 'random'])
+  const order =
+    sampler === undefined
+      ? options.shuffle
+        ? 'random'
+        : 'sequential'
+      : oneOf('sampler', sampler, ['sequential', 'random'])
   return { order, sampler: order === 'random' ? randomSampler(length, seed) : sequentialSampler(length) }
 }
 
@@ -114,7 +122,10 @@ function chooseFields(schema: Schema, wanted: readonly string[] | undefined): re
   const names = wanted ?? Object.keys(schema)
   for (const name of names) {
     if (!Object.hasOwn(schema, name))
-      throw new HeadraceError('E_USAGE', `the dataset has no field ${show(name)}; it has ${Object.keys(schema).join(', ')}`)
+      throw new HeadraceError(
+        'E_USAGE',
+        `the dataset has no field ${show(name)}; it has ${Object.keys(schema).join(', ')}`,
+      )
     if (RESERVED_FIELDS.includes(name))
       throw new HeadraceError('E_USAGE', `a field cannot be called ${show(name)}: batches use that name themselves`)
   }
@@ -125,7 +136,8 @@ function chooseRank(options: LoaderOptions): { rank: number; worldSize: number }
   if (options.rank === undefined && options.worldSize === undefined) return discoverRank()
   const worldSize = positiveInteger('worldSize', options.worldSize)
   const rank = nonNegativeInteger('rank', options.rank)
-  if (rank >= worldSize) throw new HeadraceError('E_USAGE', `rank must be less than worldSize (${worldSize}), but got ${rank}`)
+  if (rank >= worldSize)
+    throw new HeadraceError('E_USAGE', `rank must be less than worldSize (${worldSize}), but got ${rank}`)
   return { rank, worldSize }
 }
 
@@ -133,7 +145,10 @@ function chooseBatchSize(options: LoaderOptions, worldSize: number): number {
   const { resume } = options
   if (resume === undefined) return positiveInteger('batchSize', options.batchSize ?? DEFAULT_BATCH_SIZE)
   if (resume.globalBatch % worldSize !== 0)
-    throw new HeadraceError('E_CONFIG', `the state's global batch of ${resume.globalBatch} cannot be divided among worldSize ${worldSize}`)
+    throw new HeadraceError(
+      'E_CONFIG',
+      `the state's global batch of ${resume.globalBatch} cannot be divided among worldSize ${worldSize}`,
+    )
   return resume.globalBatch / worldSize
 }
 
@@ -145,7 +160,10 @@ export function settle(dataset: Dataset, options: LoaderOptions): LoaderSettings
     throw new HeadraceError('E_UNSUPPORTED', 'this dataset does not know its length; build a cache of it and load that')
   const { resume } = options
   if (resume !== undefined && options.seed !== undefined && options.seed !== resume.seed)
-    throw new HeadraceError('E_STATE', `the state was made with seed ${resume.seed}, but seed ${show(options.seed)} is asked for`)
+    throw new HeadraceError(
+      'E_STATE',
+      `the state was made with seed ${resume.seed}, but seed ${show(options.seed)} is asked for`,
+    )
   const seed = nonNegativeInteger('seed', resume?.seed ?? options.seed ?? 0)
   const { rank, worldSize } = chooseRank(options)
   return {

@@ -1,5 +1,5 @@
-import type { Sampler } from '../sampling/types.ts'
 import type { ShardPlan } from '../sampling/shards.ts'
+import type { Sampler } from '../sampling/types.ts'
 
 /** What one step of one rank is made of: plain data, the same whenever it is asked for. */
 export interface StepPlan {

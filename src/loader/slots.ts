@@ -1,6 +1,6 @@
+import { formatBytes } from '../bytes.ts'
 import { HeadraceError } from '../errors.ts'
 import { native, type SlotHandle } from '../native.ts'
-import { formatBytes } from '../bytes.ts'
 
 /** Slots grow in steps of a huge page, so that batches of nearly the same size do not each want another one. */
 const GROWTH = 2 ** 21
@@ -56,9 +56,13 @@ export class SlotRing {
       )
     if (wanted > this.#maxBytes)
       return Promise.reject(
-        new HeadraceError('E_LIMIT', `a batch of ${formatBytes(bytes)} exceeds ringBytes (${formatBytes(this.#maxBytes)})`, {
-          hint: 'use a larger ringBytes or a smaller batchSize',
-        }),
+        new HeadraceError(
+          'E_LIMIT',
+          `a batch of ${formatBytes(bytes)} exceeds ringBytes (${formatBytes(this.#maxBytes)})`,
+          {
+            hint: 'use a larger ringBytes or a smaller batchSize',
+          },
+        ),
       )
     return new Promise((resolve, reject) => {
       this.#waiting.push({ bytes: wanted, resolve, reject })

@@ -27,7 +27,8 @@ export function checkState(state: unknown): LoaderState {
   const refuse = (reason: string): never => {
     throw new HeadraceError('E_STATE', `resume: ${reason}`)
   }
-  if (typeof state !== 'object' || state === null) return refuse(`a loader state must be an object, but got ${show(state)}`)
+  if (typeof state !== 'object' || state === null)
+    return refuse(`a loader state must be an object, but got ${show(state)}`)
   const s = state as Record<string, unknown>
   if (s.version !== 1) return refuse(`version must be 1, but got ${show(s.version)}`)
   for (const name of ['seed', 'epoch', 'position', 'globalBatch']) {
@@ -35,6 +36,7 @@ export function checkState(state: unknown): LoaderState {
       return refuse(`${name} must be an integer of ${name === 'globalBatch' ? 1 : 0} or more, but got ${show(s[name])}`)
   }
   if (typeof s.fingerprint !== 'string') return refuse(`fingerprint must be a string, but got ${show(s.fingerprint)}`)
-  if (s.tail !== 'short' && s.tail !== 'pad' && s.tail !== 'drop') return refuse(`tail must be short, pad or drop, but got ${show(s.tail)}`)
+  if (s.tail !== 'short' && s.tail !== 'pad' && s.tail !== 'drop')
+    return refuse(`tail must be short, pad or drop, but got ${show(s.tail)}`)
   return state as LoaderState
 }

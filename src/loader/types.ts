@@ -52,7 +52,12 @@ export interface RaggedImages<D extends DType = DType> {
   readonly widths: Uint32Array
 }
 
-export type FieldBatch = Tensor | StoredBytes | RaggedImages | string[] | Readonly<Record<string, Tensor | RaggedImages>>
+export type FieldBatch =
+  | Tensor
+  | StoredBytes
+  | RaggedImages
+  | string[]
+  | Readonly<Record<string, Tensor | RaggedImages>>
 
 /** A row of a batch that has no data, and why. */
 export interface SampleFault {

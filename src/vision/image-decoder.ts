@@ -1,9 +1,19 @@
 import type { Dataset } from '../datasets/types.ts'
 import { type DType, itemSize, type Tensor, viewOf } from '../dtype.ts'
 import { HeadraceError, isHeadraceError } from '../errors.ts'
-import { parseJpeg } from '../formats/jpeg.ts'
 import { imageType } from '../formats/image-type.ts'
-import { type DecodePlan, type Decoder, type FieldBatch, locate, type RaggedImages, type Rows, type SampleFault, type SlotSpan, type StoredSource } from '../loader/index.ts'
+import { parseJpeg } from '../formats/jpeg.ts'
+import {
+  type DecodePlan,
+  type Decoder,
+  type FieldBatch,
+  locate,
+  type RaggedImages,
+  type Rows,
+  type SampleFault,
+  type SlotSpan,
+  type StoredSource,
+} from '../loader/index.ts'
 import { BOX_COLUMNS, native, type ViewSpec } from '../native.ts'
 import { Draws, viewKey } from '../sampling/random.ts'
 import type { CropBox, Uniform } from './crops/types.ts'
@@ -54,11 +64,20 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
   readonly #views: readonly View[]
   readonly #options: ImageDecoderOptions
 
-  constructor(dataset: Dataset, field: string, pipelines: Readonly<Record<string, Pipeline>>, options: ImageDecoderOptions) {
+  constructor(
+    dataset: Dataset,
+    field: string,
+    pipelines: Readonly<Record<string, Pipeline>>,
+    options: ImageDecoderOptions,
+  ) {
     this.#dataset = dataset
     this.#field = field
     this.#options = options
-    this.#views = Object.entries(pipelines).map(([name, pipeline]) => ({ name, pipeline, key: viewKey(options.named ? `${field}/${name}` : field) }))
+    this.#views = Object.entries(pipelines).map(([name, pipeline]) => ({
+      name,
+      pipeline,
+      key: viewKey(options.named ? `${field}/${name}` : field),
+    }))
     this.readsSamples = dataset.locate === undefined
   }
 
@@ -92,7 +111,12 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
       sourceSizes: source.sizes,
       heights: source.heights,
       widths: source.widths,
-      views: this.#views.map((view, k) => viewSpec(view.pipeline, (offsets[k] as Float64Array).map((place) => place + offset))),
+      views: this.#views.map((view, k) =>
+        viewSpec(
+          view.pipeline,
+          (offsets[k] as Float64Array).map((place) => place + offset),
+        ),
+      ),
       boxes,
       slot,
       threads,
@@ -112,7 +136,10 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
   record({ boxes }: ImagePlan): RecordedImages {
     const count = boxes.length / (BOX_COLUMNS * this.#views.length)
     return Object.fromEntries(
-      this.#views.map(({ name }, k) => [name, Array.from({ length: count }, (_, row) => boxAt(boxes, row * this.#views.length + k))]),
+      this.#views.map(({ name }, k) => [
+        name,
+        Array.from({ length: count }, (_, row) => boxAt(boxes, row * this.#views.length + k)),
+      ]),
     )
   }
 
@@ -126,7 +153,10 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
       try {
         const type = imageType(bytes)
         if (type !== 'jpeg')
-          throw new HeadraceError('E_UNSUPPORTED', `${type ?? 'no image'}: only JPEG is decoded as it is; build a cache of the dataset first`)
+          throw new HeadraceError(
+            'E_UNSUPPORTED',
+            `${type ?? 'no image'}: only JPEG is decoded as it is; build a cache of the dataset first`,
+          )
         const { width, height } = parseJpeg(bytes)
         source.widths[row] = width
         source.heights[row] = height
@@ -145,7 +175,11 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     for (const [row, width] of widths.entries()) {
       const height = heights[row] as number
       if (width * height <= maxPixels) continue
-      faults.push({ row, code: 'E_LIMIT', reason: `the header says ${width}x${height} pixels, more than maxPixels (${maxPixels})` })
+      faults.push({
+        row,
+        code: 'E_LIMIT',
+        reason: `the header says ${width}x${height} pixels, more than maxPixels (${maxPixels})`,
+      })
     }
     return faults
   }
@@ -171,7 +205,10 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     this.#views.forEach(({ name }, k) => {
       const own = recorded[name]
       if (own === undefined || own.length * views * BOX_COLUMNS !== boxes.length)
-        throw new HeadraceError('E_STATE', `the plan does not hold ${boxes.length / (views * BOX_COLUMNS)} crops of ${this.#field}/${name}`)
+        throw new HeadraceError(
+          'E_STATE',
+          `the plan does not hold ${boxes.length / (views * BOX_COLUMNS)} crops of ${this.#field}/${name}`,
+        )
       own.forEach(({ clip, box, flip }, row) => {
         writeBox(boxes, row * views + k, clip, box, flip)
       })
@@ -199,7 +236,8 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     const offsets = new Uint32Array(buffer, columns, count)
     const heights = new Uint32Array(buffer, columns + 4 * count, count)
     const widths = new Uint32Array(buffer, columns + 8 * count, count)
-    for (let row = 0; row < count; row++) offsets[row] = ((places[row] as number) - (places[0] as number)) / itemSize(dtype)
+    for (let row = 0; row < count; row++)
+      offsets[row] = ((places[row] as number) - (places[0] as number)) / itemSize(dtype)
     heights.set(plan.source.heights)
     widths.set(plan.source.widths)
     const elements = heights.reduce((sum, height, row) => sum + height * (widths[row] as number) * 3, 0)
@@ -225,6 +263,8 @@ function writeBox(boxes: Float64Array, index: number, clip: CropBox['clip'], box
 }
 
 function boxAt(boxes: Float64Array, index: number): RecordedBox {
-  const [cx = 0, cy = 0, cw = 0, ch = 0, x = 0, y = 0, width = 0, height = 0, flip = 0] = boxes.subarray(index * BOX_COLUMNS)
+  const [cx = 0, cy = 0, cw = 0, ch = 0, x = 0, y = 0, width = 0, height = 0, flip = 0] = boxes.subarray(
+    index * BOX_COLUMNS,
+  )
   return { clip: { x: cx, y: cy, width: cw, height: ch }, box: { x, y, width, height }, flip: flip === 1 }
 }

@@ -1,6 +1,7 @@
-export * from './cache/index.ts'
 export type { RecordedPlan } from '../loader/index.ts'
-export { type FieldsOf, type LoadOptions, load } from './load.ts'
+export * from './cache/index.ts'
+export type { CropBox, CropLaw, Rect, Uniform } from './crops/types.ts'
+export { type FieldOf, type FieldsOf, type LoadOptions, load } from './load.ts'
 export {
   type CropOperation,
   centerCrop,
@@ -22,5 +23,5 @@ export {
   type Size,
   type Statistics,
 } from './operations/index.ts'
-export { PRESETS, type Preset, preset } from './presets.ts'
+export { PRESETS, type Preset, type PresetOptions, preset } from './presets.ts'
 export { type PreviewOptions, previewSheet } from './preview.ts'

@@ -2,9 +2,22 @@ import { knownOptions, show } from '../checks.ts'
 import type { Dataset, Field, Schema } from '../datasets/types.ts'
 import type { DType, Tensor } from '../dtype.ts'
 import { HeadraceError } from '../errors.ts'
-import { type Batch, LOADER_OPTIONS, Loader, type LoaderOptions, type RaggedImages, type StoredBytes } from '../loader/index.ts'
+import {
+  type Batch,
+  LOADER_OPTIONS,
+  Loader,
+  type LoaderOptions,
+  type RaggedImages,
+  type StoredBytes,
+} from '../loader/index.ts'
 import { ImageDecoder } from './image-decoder.ts'
-import { type ImageDType, type ImageLayout, type ImageOperation, type Pipeline, settlePipeline } from './operations/index.ts'
+import {
+  type ImageDType,
+  type ImageLayout,
+  type ImageOperation,
+  type Pipeline,
+  settlePipeline,
+} from './operations/index.ts'
 import type { CropOperation, NormalizeOperation } from './operations/types.ts'
 
 export interface LoadOptions extends LoaderOptions {
@@ -27,17 +40,21 @@ type DTypeOf<O extends LoadOptions, Ops> = O extends { readonly dtype: infer D e
     ? 'uint8'
     : 'float32'
 
-type PictureOf<O extends LoadOptions, Ops> = Extract<Ops extends readonly (infer Op)[] ? Op : never, CropOperation> extends never
-  ? RaggedImages<DTypeOf<O, Ops>>
-  : Tensor<DTypeOf<O, Ops>>
+type PictureOf<O extends LoadOptions, Ops> =
+  Extract<Ops extends readonly (infer Op)[] ? Op : never, CropOperation> extends never
+    ? RaggedImages<DTypeOf<O, Ops>>
+    : Tensor<DTypeOf<O, Ops>>
 
-type ImageOf<O extends LoadOptions> = O extends { readonly views: infer V extends Record<string, readonly ImageOperation[]> }
+type ImageOf<O extends LoadOptions> = O extends {
+  readonly views: infer V extends Record<string, readonly ImageOperation[]>
+}
   ? { readonly [K in keyof V]: PictureOf<O, V[K]> }
   : O extends { readonly image: infer Ops extends readonly ImageOperation[] }
     ? PictureOf<O, Ops>
     : StoredBytes
 
-type FieldOf<F extends Field, O extends LoadOptions> = F['kind'] extends 'image'
+/** What one field of a batch is, from its kind and the options. */
+export type FieldOf<F extends Field, O extends LoadOptions> = F['kind'] extends 'image'
   ? ImageOf<O>
   : F['kind'] extends 'bytes'
     ? StoredBytes
@@ -47,23 +64,35 @@ type FieldOf<F extends Field, O extends LoadOptions> = F['kind'] extends 'image'
 
 /** The fields of a batch, from the dataset's schema and the options. */
 export type FieldsOf<S extends Schema, O extends LoadOptions> = {
-  readonly [K in keyof S as O extends { readonly fields: readonly (infer N)[] } ? (K extends N ? K : never) : K]: FieldOf<S[K], O>
+  readonly [K in keyof S as O extends { readonly fields: readonly (infer N)[] }
+    ? K extends N
+      ? K
+      : never
+    : K]: FieldOf<S[K], O>
 }
 
 function pipelinesOf(options: LoadOptions): Readonly<Record<string, Pipeline>> | undefined {
   const { image, views, dtype, layout } = options
-  if (image !== undefined && views !== undefined) throw new HeadraceError('E_USAGE', 'image and views exclude each other: give one of them')
+  if (image !== undefined && views !== undefined)
+    throw new HeadraceError('E_USAGE', 'image and views exclude each other: give one of them')
   if (views !== undefined) {
     const names = Object.keys(views)
     if (names.length === 0) throw new HeadraceError('E_USAGE', 'views must name at least one view, but got {}')
-    const settled = Object.fromEntries(names.map((name) => [name, settlePipeline(`views.${name}`, views[name] ?? [], { dtype, layout })]))
+    const settled = Object.fromEntries(
+      names.map((name) => [name, settlePipeline(`views.${name}`, views[name] ?? [], { dtype, layout })]),
+    )
     const [first, ...others] = Object.values(settled).map((pipeline) => show(pipeline.decode))
-    if (others.some((other) => other !== first)) throw new HeadraceError('E_USAGE', 'views share one decode: give every view the same decode(...)')
+    if (others.some((other) => other !== first))
+      throw new HeadraceError('E_USAGE', 'views share one decode: give every view the same decode(...)')
     return settled
   }
   if (image === undefined || image.length === 0) {
     for (const name of ['dtype', 'layout'] as const)
-      if (options[name] !== undefined) throw new HeadraceError('E_USAGE', `${name} needs image operations: without them the stored bytes are delivered`)
+      if (options[name] !== undefined)
+        throw new HeadraceError(
+          'E_USAGE',
+          `${name} needs image operations: without them the stored bytes are delivered`,
+        )
     return undefined
   }
   return { image: settlePipeline('image', image, { dtype, layout }) }
@@ -78,18 +107,29 @@ interface Encoded {
  * Batches of a dataset. Images become what `image` or `views` say; without either, the stored bytes are delivered.
  * E_USAGE for options that do not exist or do not go together, E_STATE for a state of something else.
  */
-export function load<S extends Schema, const O extends LoadOptions = Record<never, never>>(dataset: Dataset<S>, options?: O): Loader<Batch<FieldsOf<S, O>>>
+export function load<S extends Schema, const O extends LoadOptions = Record<never, never>>(
+  dataset: Dataset<S>,
+  options?: O,
+): Loader<Batch<FieldsOf<S, O>>>
 export function load(dataset: Dataset, options: LoadOptions = {}): Loader {
   knownOptions('load', options, [...LOADER_OPTIONS, ...IMAGE_OPTIONS])
   const pipelines = pipelinesOf(options)
   const { image: _image, views, layout: _layout, dtype: _dtype, ...general } = options
   return new Loader(dataset, general, ({ seed, threads, fields }, group) => {
     if (pipelines !== undefined && !fields.some((name) => dataset.schema[name]?.kind === 'image'))
-      throw new HeadraceError('E_USAGE', `image operations need an image field, but the fields are ${fields.join(', ')}`)
+      throw new HeadraceError(
+        'E_USAGE',
+        `image operations need an image field, but the fields are ${fields.join(', ')}`,
+      )
     return (field) => {
       if (pipelines === undefined || dataset.schema[field]?.kind !== 'image') return undefined
       const encoding = (dataset as Encoded).encodingOf?.(field) ?? 'jpeg'
-      if (encoding !== 'jpeg') throw new HeadraceError('E_UNSUPPORTED', `field ${field} is stored as ${encoding}, which cannot be decoded yet`, { field })
+      if (encoding !== 'jpeg')
+        throw new HeadraceError(
+          'E_UNSUPPORTED',
+          `field ${field} is stored as ${encoding}, which cannot be decoded yet`,
+          { field },
+        )
       return new ImageDecoder(dataset, field, pipelines, { seed, threads, group, named: views !== undefined })
     }
   })

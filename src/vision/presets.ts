@@ -1,5 +1,13 @@
 import { finiteNumber } from '../checks.ts'
-import { centerCrop, decode, type ImageOperation, randomHorizontalFlip, randomResizedCrop, resizeCenterCrop, type Size } from './operations/index.ts'
+import {
+  centerCrop,
+  decode,
+  type ImageOperation,
+  randomHorizontalFlip,
+  randomResizedCrop,
+  resizeCenterCrop,
+  type Size,
+} from './operations/index.ts'
 
 /** The pipelines that have a name on the command line. */
 export const PRESETS = ['raw', 'decode', 'rrc', 'center', 'crop', 'resize-center', 'train'] as const
@@ -33,7 +41,10 @@ export function preset(name: Preset, { size, ratio = 1, dct = 'islow' }: PresetO
     case 'crop':
       return [first, centerCrop(size)]
     case 'resize-center':
-      return [first, resizeCenterCrop(Math.round((typeof size === 'number' ? size : Math.max(...size)) * RESIZE_TO_CROP), size)]
+      return [
+        first,
+        resizeCenterCrop(Math.round((typeof size === 'number' ? size : Math.max(...size)) * RESIZE_TO_CROP), size),
+      ]
     case 'train':
       return [first, randomResizedCrop(size), randomHorizontalFlip()]
   }

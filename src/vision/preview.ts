@@ -26,17 +26,31 @@ const BACKGROUND = 24
  * What a model sees, on one sheet: the first `count` pictures of an epoch through the operations, as PNG bytes.
  * Normalisation is left out, so that eyes can read it.
  */
-export async function previewSheet<S extends Schema>(dataset: Dataset<S>, options: PreviewOptions): Promise<Uint8Array> {
+export async function previewSheet<S extends Schema>(
+  dataset: Dataset<S>,
+  options: PreviewOptions,
+): Promise<Uint8Array> {
   const { seed = 0, epoch = 0, shuffle = true, onError = 'throw' } = options
   const available = dataset.length ?? 0
   const count = Math.min(positiveInteger('count', options.count ?? 32, 4096), available)
   if (count === 0) throw new HeadraceError('E_USAGE', 'there is no picture to show: the dataset is empty')
   const field = Object.keys(dataset.schema).find((name) => dataset.schema[name]?.kind === 'image')
-  if (field === undefined) throw new HeadraceError('E_USAGE', 'there is no picture to show: the dataset has no image field')
+  if (field === undefined)
+    throw new HeadraceError('E_USAGE', 'there is no picture to show: the dataset has no image field')
   const image = options.image.filter(({ operation }) => operation !== 'normalize')
   if (!image.some(({ operation }) => operation === 'crop'))
     throw new HeadraceError('E_USAGE', 'a preview needs a crop, so that all pictures have one size')
-  const loader = load(dataset as Dataset, { image, fields: [field], batchSize: count, shuffle, seed, epoch, onError, rank: 0, worldSize: 1 })
+  const loader = load(dataset as Dataset, {
+    image,
+    fields: [field],
+    batchSize: count,
+    shuffle,
+    seed,
+    epoch,
+    onError,
+    rank: 0,
+    worldSize: 1,
+  })
   try {
     for await (const batch of loader) return await sheet(batch[field] as unknown as Tensor<'uint8'>, options.columns)
   } finally {
@@ -47,7 +61,10 @@ export async function previewSheet<S extends Schema>(dataset: Dataset<S>, option
 
 async function sheet({ data, shape }: Tensor<'uint8'>, wanted: number | undefined): Promise<Uint8Array> {
   const [count = 0, height = 0, width = 0] = shape
-  const columns = Math.min(count, wanted === undefined ? columnsFor(count, width, height) : positiveInteger('columns', wanted))
+  const columns = Math.min(
+    count,
+    wanted === undefined ? columnsFor(count, width, height) : positiveInteger('columns', wanted),
+  )
   const rows = Math.ceil(count / columns)
   const sheetWidth = columns * (width + GAP) + GAP
   const sheetHeight = rows * (height + GAP) + GAP
@@ -61,7 +78,9 @@ async function sheet({ data, shape }: Tensor<'uint8'>, wanted: number | undefine
     }
   }
   const { default: sharp } = await import('sharp')
-  return sharp(pixels, { raw: { width: sheetWidth, height: sheetHeight, channels: 3 } }).png().toBuffer()
+  return sharp(pixels, { raw: { width: sheetWidth, height: sheetHeight, channels: 3 } })
+    .png()
+    .toBuffer()
 }
 
 /** Columns that make the sheet about 4:3, moved by up to two so that the fewest places stay empty. */

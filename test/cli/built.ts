@@ -7,7 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 
 export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const MAIN = join(ROOT, 'dist/cli/main.js')
+/** What package.json calls `headrace`. */
+const MAIN = join(ROOT, 'dist/cli/headrace.cjs')
 export const DIST = new URL('../../dist/index.js', import.meta.url).href
 
 /** A build that takes longer was killed; the next one takes over. */
@@ -16,7 +17,7 @@ const STALE_LOCK_MS = 120_000
 async function newest(folder: string): Promise<number> {
   const names = await readdir(folder, { recursive: true })
   const times = await Promise.all(
-    names.filter((name) => name.endsWith('.ts')).map(async (name) => (await stat(join(folder, name))).mtimeMs),
+    names.filter((name) => /\.c?ts$/.test(name)).map(async (name) => (await stat(join(folder, name))).mtimeMs),
   )
   return Math.max(...times)
 }

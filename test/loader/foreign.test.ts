@@ -55,7 +55,8 @@ describe('a dataset of numbers and strings', () => {
     }, 400)
     const iterator = load(dataset, { batchSize: 10, prefetch: 3, rank: 0, worldSize: 1 })[Symbol.asyncIterator]()
     await iterator.next()
-    expect(reads).toEqual([...Array(30).keys()])
+    // Ten in hand, and three batches being made.
+    expect(reads).toEqual([...Array(40).keys()])
     await iterator.return?.()
   })
 })
@@ -83,6 +84,20 @@ describe('a read that never ends', () => {
     )
     expect(error).toMatchObject({ code: 'E_CANCELLED', cause: { message: 'enough' } })
   })
+
+  it('does not hold up a loop that is left by break or by an error of its own', async () => {
+    const loop = async (leave: () => void) => {
+      for await (const _ of load(numbers((id) => (id === 5 ? never : good(id))), { batchSize: 4, rank: 0, worldSize: 1 })) {
+        leave()
+        break
+      }
+    }
+    await loop(() => {})
+    const mine = () => {
+      throw new Error('mine')
+    }
+    await expect(loop(mine)).rejects.toThrow('mine')
+  }, 10_000)
 
   it('does not keep the process alive', async () => {
     await built()

@@ -9,11 +9,14 @@ beforeAll(async () => {
 })
 afterAll(() => photos.remove())
 
-const open = (options = {}) => load(photos.cache, { image: [randomResizedCrop(24)], batchSize: 8, rank: 0, worldSize: 1, ...options })
+const open = (options = {}) =>
+  load(photos.cache, { image: [randomResizedCrop(24)], batchSize: 8, rank: 0, worldSize: 1, ...options })
 
 /** Slots that the process has mapped. */
 function mappedSlots(): number {
-  return readFileSync('/proc/self/maps', 'utf8').split('\n').filter((line) => line.includes('headrace-slot')).length
+  return readFileSync('/proc/self/maps', 'utf8')
+    .split('\n')
+    .filter((line) => line.includes('headrace-slot')).length
 }
 
 /** Finalizers of detached buffers run a turn later. */
@@ -42,7 +45,13 @@ describe('a batch', () => {
   })
 
   it('copies into memory of its own', async () => {
-    let copy: { readonly image: { readonly data: Uint8Array }; readonly label: { readonly data: BigInt64Array }; readonly path: string[] } | undefined
+    let copy:
+      | {
+          readonly image: { readonly data: Uint8Array }
+          readonly label: { readonly data: BigInt64Array }
+          readonly path: string[]
+        }
+      | undefined
     let before = 0
     for await (const batch of open()) {
       copy = batch.copy()

@@ -19,8 +19,18 @@ interface Seen {
 }
 
 /** Every sample of an epoch or more, in order: its id and a hash of its pixels. */
-async function run(options: LoadOptions, stopAfter = Number.POSITIVE_INFINITY): Promise<{ seen: Seen[]; sizes: number[]; padding: number[]; state: LoaderState }> {
-  const loader = load(photos.cache, { image: TRAIN, seed: 7, shuffle: true, ...options, rank: options.rank ?? 0, worldSize: options.worldSize ?? 1 })
+async function run(
+  options: LoadOptions,
+  stopAfter = Number.POSITIVE_INFINITY,
+): Promise<{ seen: Seen[]; sizes: number[]; padding: number[]; state: LoaderState }> {
+  const loader = load(photos.cache, {
+    image: TRAIN,
+    seed: 7,
+    shuffle: true,
+    ...options,
+    rank: options.rank ?? 0,
+    worldSize: options.worldSize ?? 1,
+  })
   const seen: Seen[] = []
   const sizes: number[] = []
   const padding: number[] = []
@@ -30,7 +40,9 @@ async function run(options: LoadOptions, stopAfter = Number.POSITIVE_INFINITY): 
     for (let row = 0; row < meta.size; row++)
       seen.push({
         id: Number(meta.index.data[row]),
-        pixels: createHash('sha256').update(image.data.slice(row * stride, (row + 1) * stride)).digest('hex'),
+        pixels: createHash('sha256')
+          .update(image.data.slice(row * stride, (row + 1) * stride))
+          .digest('hex'),
         label: Number(label.data[row]),
       })
     sizes.push(meta.size)
@@ -46,13 +58,20 @@ describe('batches are the same bytes', () => {
   it('whatever the batch size, thread count and prefetch', async () => {
     const { seen: expected } = await run({ batchSize: 8, threads: 1, prefetch: 1 })
     expect(new Set(expected.map(({ id }) => id)).size).toBe(53)
-    for (const options of [{ batchSize: 1 }, { batchSize: 7, threads: 2 }, { batchSize: 53, threads: 4, prefetch: 3 }, { batchSize: 100 }])
+    for (const options of [
+      { batchSize: 1 },
+      { batchSize: 7, threads: 2 },
+      { batchSize: 53, threads: 4, prefetch: 3 },
+      { batchSize: 100 },
+    ])
       expect((await run(options)).seen, JSON.stringify(options)).toEqual(expected)
   })
 
   it.each([2, 3, 4])('when %i ranks share the global batch', async (worldSize) => {
     const { seen: expected } = await run({ batchSize: 12, tail: 'short' })
-    const ranks = await Promise.all([...Array(worldSize).keys()].map((rank) => run({ batchSize: 12 / worldSize, rank, worldSize, tail: 'short' })))
+    const ranks = await Promise.all(
+      [...Array(worldSize).keys()].map((rank) => run({ batchSize: 12 / worldSize, rank, worldSize, tail: 'short' })),
+    )
     const together: Seen[] = []
     const at = ranks.map(() => 0)
     for (let step = 0; step < Math.ceil(53 / 12); step++)
@@ -65,7 +84,14 @@ describe('batches are the same bytes', () => {
   })
 
   it('when a plan that was printed is replayed', async () => {
-    const options = { image: [...TRAIN, normalize([0.5, 0.5, 0.5], [0.2, 0.2, 0.2])], seed: 7, shuffle: true, batchSize: 10, rank: 0, worldSize: 1 } as const
+    const options = {
+      image: [...TRAIN, normalize([0.5, 0.5, 0.5], [0.2, 0.2, 0.2])],
+      seed: 7,
+      shuffle: true,
+      batchSize: 10,
+      rank: 0,
+      worldSize: 1,
+    } as const
     const loader = load(photos.cache, options)
     const plan = JSON.parse(JSON.stringify(await loader.planStep(3, 2)))
     // Another seed: everything must come from the plan.
@@ -75,9 +101,9 @@ describe('batches are the same bytes', () => {
     for await (const { image, meta } of loader) {
       if (step++ < 2) continue
       expect([...meta.index.data].map(Number)).toEqual(plan.ids)
-      expect(Buffer.from(replayed.image.data.buffer, replayed.image.data.byteOffset, replayed.image.data.byteLength)).toEqual(
-        Buffer.from(image.data.buffer, image.data.byteOffset, image.data.byteLength),
-      )
+      expect(
+        Buffer.from(replayed.image.data.buffer, replayed.image.data.byteOffset, replayed.image.data.byteLength),
+      ).toEqual(Buffer.from(image.data.buffer, image.data.byteOffset, image.data.byteLength))
       break
     }
     expect(step).toBe(3)
@@ -123,9 +149,15 @@ describe('resume', () => {
   it('refuses a state of another order, seed or division', async () => {
     const { state } = await run({ batchSize: 8 }, 1)
     await expect(run({ resume: state, shuffle: false })).rejects.toMatchObject({ code: 'E_STATE' })
-    await expect(run({ resume: state, seed: 1 })).rejects.toThrow('the state was made with seed 7, but seed 1 is asked for')
-    await expect(run({ resume: state, rank: 0, worldSize: 3 })).rejects.toThrow("the state's global batch of 8 cannot be divided among worldSize 3")
-    await expect(run({ resume: { ...state, position: 5 } })).rejects.toThrow('position 5 is not a multiple of the global batch (8)')
+    await expect(run({ resume: state, seed: 1 })).rejects.toThrow(
+      'the state was made with seed 7, but seed 1 is asked for',
+    )
+    await expect(run({ resume: state, rank: 0, worldSize: 3 })).rejects.toThrow(
+      "the state's global batch of 8 cannot be divided among worldSize 3",
+    )
+    await expect(run({ resume: { ...state, position: 5 } })).rejects.toThrow(
+      'position 5 is not a multiple of the global batch (8)',
+    )
     await expect(run({ resume: { ...state, version: 2 } as never })).rejects.toThrow('version must be 1, but got 2')
   })
 })

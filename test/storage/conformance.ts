@@ -38,7 +38,7 @@ function byUtf8(a: string, b: string): number {
 }
 
 /** What `list` must say, the slow way. */
-export function expectedListing(keys: Iterable<string>, prefix: string, options: ListOptions = {}): string[] {
+function expectedListing(keys: Iterable<string>, prefix: string, options: ListOptions = {}): string[] {
   const { delimiter, startAfter = '' } = options
   const names = [...keys]
     .filter((key) => key.startsWith(prefix) && byUtf8(key, startAfter) > 0)

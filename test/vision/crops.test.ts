@@ -7,10 +7,16 @@ import type { CropLaw, Uniform } from '../../src/vision/crops/types.ts'
 import { Mt19937 } from './mt19937.ts'
 
 interface Golden {
-  readonly sets: readonly { readonly seed: number; readonly scale: [number, number]; readonly ratio: [number, number]; readonly rows: readonly number[][] }[]
+  readonly sets: readonly {
+    readonly seed: number
+    readonly scale: [number, number]
+    readonly ratio: [number, number]
+    readonly rows: readonly number[][]
+  }[]
 }
 
-const fixture = <T>(name: string): T => JSON.parse(readFileSync(new URL(`../fixtures/crops/${name}.json`, import.meta.url), 'utf8')) as T
+const fixture = <T>(name: string): T =>
+  JSON.parse(readFileSync(new URL(`../fixtures/crops/${name}.json`, import.meta.url), 'utf8')) as T
 
 /** slipstream draws from one generator an image, in turn; ours are numbered in the same order. */
 function inTurn(seed: number): Uniform {
@@ -50,7 +56,9 @@ interface TorchvisionStatistics {
 }
 
 describe("randomResizedCrop follows torchvision's law", () => {
-  for (const { w, h, mean, std, share_full_width, share_full_height } of fixture<TorchvisionStatistics>('torchvision_rrc_stats').sizes) {
+  for (const { w, h, mean, std, share_full_width, share_full_height } of fixture<TorchvisionStatistics>(
+    'torchvision_rrc_stats',
+  ).sizes) {
     it(`in mean, spread and full sides over 40,000 crops of ${w}x${h}`, () => {
       const law = torchvisionLaw({ scale: [0.08, 1], ratio: [3 / 4, 4 / 3] })
       const draws = new Draws(1, 0, 0)
@@ -73,8 +81,11 @@ describe("randomResizedCrop follows torchvision's law", () => {
       // A ratio between 3/4 and 4/3, spread log-uniformly, deviates by less than 0.17; wider pictures fall back to one.
       const spread = { ...std, ratio: 0.17 }
       for (const name of ['area', 'ratio', 'cw', 'ch'] as const)
-        expect(Math.abs(sums[name] / n - mean[name]), name).toBeLessThanOrEqual(5 * Math.SQRT2 * (spread[name] / Math.sqrt(n)) + 1e-12)
-      const close = (share: number, expected: number) => Math.abs(share - expected) <= 5 * Math.SQRT2 * Math.sqrt((expected + 1 / n) / n)
+        expect(Math.abs(sums[name] / n - mean[name]), name).toBeLessThanOrEqual(
+          5 * Math.SQRT2 * (spread[name] / Math.sqrt(n)) + 1e-12,
+        )
+      const close = (share: number, expected: number) =>
+        Math.abs(share - expected) <= 5 * Math.SQRT2 * Math.sqrt((expected + 1 / n) / n)
       expect(close(fullWidth / n, share_full_width)).toBe(true)
       expect(close(fullHeight / n, share_full_height)).toBe(true)
     })

@@ -1,4 +1,4 @@
-import { type DecodeJob, native, type NativeFault } from '../../src/native.ts'
+import { type DecodeJob, type NativeFault, native } from '../../src/native.ts'
 import type { Rect } from '../../src/vision/crops/types.ts'
 
 export interface DecodeOneOptions {
@@ -40,7 +40,17 @@ export async function decodeOne(
     heights: Uint32Array.of(height),
     widths: Uint32Array.of(width),
     views: [{ width: options.width ?? 0, height: options.height ?? 0, layout, dtype, scale, bias, offsets: one(0) }],
-    boxes: Float64Array.of(clip.x, clip.y, clip.width, clip.height, box.x, box.y, box.width, box.height, options.flip ? 1 : 0),
+    boxes: Float64Array.of(
+      clip.x,
+      clip.y,
+      clip.width,
+      clip.height,
+      box.x,
+      box.y,
+      box.width,
+      box.height,
+      options.flip ? 1 : 0,
+    ),
     slot,
     threads: 1,
     group: 0,

@@ -35,13 +35,21 @@ describe('pixels', () => {
     expect(sha256(bytes)).toBe(islow)
   })
 
-  it.each(sound.filter(([, { fastdct }]) => fastdct !== undefined))("of %s with dct: 'ifast' are those of FFCV's decoder", async (name, { width, height, fastdct }) => {
-    expect(sha256((await decodeOne(file(name), width, height, { dct: 'ifast' })).bytes)).toBe(fastdct)
-  })
+  it.each(sound.filter(([, { fastdct }]) => fastdct !== undefined))(
+    "of %s with dct: 'ifast' are those of FFCV's decoder",
+    async (name, { width, height, fastdct }) => {
+      expect(sha256((await decodeOne(file(name), width, height, { dct: 'ifast' })).bytes)).toBe(fastdct)
+    },
+  )
 
-  it.each(sound.filter(([, o]) => o.islow_fastupsample !== undefined))('of %s without fancy upsampling too', async (name, { width, height, islow_fastupsample }) => {
-    expect(sha256((await decodeOne(file(name), width, height, { fancyUpsampling: false })).bytes)).toBe(islow_fastupsample)
-  })
+  it.each(sound.filter(([, o]) => o.islow_fastupsample !== undefined))(
+    'of %s without fancy upsampling too',
+    async (name, { width, height, islow_fastupsample }) => {
+      expect(sha256((await decodeOne(file(name), width, height, { fancyUpsampling: false })).bytes)).toBe(
+        islow_fastupsample,
+      )
+    },
+  )
 
   it.each(sound)('of any crop of %s are those of the whole picture', async (name, { width, height }) => {
     const source = file(name)
@@ -56,7 +64,9 @@ describe('pixels', () => {
         expect(faults).toEqual([])
         for (let row = 0; row < h; row++) {
           const from = ((clip.y + row) * width + clip.x) * 3
-          const same = Buffer.compare(bytes.subarray(row * w * 3, (row + 1) * w * 3), whole.bytes.subarray(from, from + w * 3)) === 0
+          const same =
+            Buffer.compare(bytes.subarray(row * w * 3, (row + 1) * w * 3), whole.bytes.subarray(from, from + w * 3)) ===
+            0
           if (!same) expect.fail(`row ${row} of crop ${JSON.stringify(clip)} differs`)
         }
       }
@@ -89,7 +99,8 @@ describe('layout, mirror and type', () => {
     const planar = (await decodeOne(source, 333, 251, { ...crop, layout: 'NCHW' })).bytes
     const pixels = 97 * 65
     for (let p = 0; p < pixels; p++)
-      for (let c = 0; c < 3; c++) if (planar[c * pixels + p] !== interleaved[3 * p + c]) expect.fail(`pixel ${p}, channel ${c} differs`)
+      for (let c = 0; c < 3; c++)
+        if (planar[c * pixels + p] !== interleaved[3 * p + c]) expect.fail(`pixel ${p}, channel ${c} differs`)
   })
 
   it('float32 is float32(float32(pixel * scale) + bias), bit for bit, in both layouts', async () => {
@@ -112,7 +123,9 @@ describe('layout, mirror and type', () => {
   it('float16 is that float32, rounded to half precision', async () => {
     const scale = [1 / 255, 1 / 255, 1 / 255] as const
     const pixels = (await decodeOne(source, 333, 251, crop)).bytes
-    const halves = new Uint16Array((await decodeOne(source, 333, 251, { ...crop, dtype: 'float16', scale })).bytes.buffer)
+    const halves = new Uint16Array(
+      (await decodeOne(source, 333, 251, { ...crop, dtype: 'float16', scale })).bytes.buffer,
+    )
     // 0, 1/255, 128/255 and 1 in IEEE half precision.
     const known = new Map([
       [0, 0x0000],
@@ -132,11 +145,14 @@ describe('layout, mirror and type', () => {
 })
 
 describe('damage', () => {
-  it.each(Object.entries(oracle).filter(([, { fault }]) => fault !== undefined))('%s is a fault and leaves zeros', async (name, { width, height, fault }) => {
-    const { bytes, faults } = await decodeOne(file(name), width, height)
-    expect(`${faults[0]?.code} ${faults[0]?.reason}`).toBe(fault)
-    expect(bytes.every((b) => b === 0)).toBe(true)
-  })
+  it.each(Object.entries(oracle).filter(([, { fault }]) => fault !== undefined))(
+    '%s is a fault and leaves zeros',
+    async (name, { width, height, fault }) => {
+      const { bytes, faults } = await decodeOne(file(name), width, height)
+      expect(`${faults[0]?.code} ${faults[0]?.reason}`).toBe(fault)
+      expect(bytes.every((b) => b === 0)).toBe(true)
+    },
+  )
 
   it('is kept as libjpeg leaves it with tolerant: true', async () => {
     const { bytes, faults } = await decodeOne(file('truncated_60.jpg'), 320, 213, { tolerant: true })
@@ -155,7 +171,9 @@ describe('damage', () => {
 
   it('a header that disagrees with the metadata is E_CORRUPT', async () => {
     const { faults } = await decodeOne(file('baseline_420.jpg'), 321, 213)
-    expect(faults).toEqual([{ row: 0, code: 'E_CORRUPT', reason: 'the header says 320x213 pixels, the metadata 321x213' }])
+    expect(faults).toEqual([
+      { row: 0, code: 'E_CORRUPT', reason: 'the header says 320x213 pixels, the metadata 321x213' },
+    ])
   })
 
   it('a header beyond maxPixels is E_LIMIT before any memory is taken', async () => {

@@ -1,9 +1,18 @@
 import { readFileSync } from 'node:fs'
 import { knownOptions, oneOf, positiveInteger } from '../../checks.ts'
-import type { Schema } from '../../datasets/types.ts'
 import { availableCores } from '../../cores.ts'
+import type { Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
-import { imageCacheInfo, type ImageDType, type ImageLayout, load, openImageCache, PRESETS, type Preset, preset } from '../../vision/index.ts'
+import {
+  type ImageDType,
+  type ImageLayout,
+  imageCacheInfo,
+  load,
+  openImageCache,
+  PRESETS,
+  type Preset,
+  preset,
+} from '../../vision/index.ts'
 
 export interface BenchVisionOptions {
   readonly pipeline: Preset
@@ -24,7 +33,12 @@ export interface BenchVisionOptions {
   readonly cold?: boolean
   readonly onError?: 'throw' | 'skip' | 'replace'
   readonly signal?: AbortSignal
-  readonly onProgress?: (done: { readonly epoch: number; readonly images: number; readonly total: number; readonly seconds: number }) => void
+  readonly onProgress?: (done: {
+    readonly epoch: number
+    readonly images: number
+    readonly total: number
+    readonly seconds: number
+  }) => void
 }
 
 const OPTIONS: readonly (keyof BenchVisionOptions)[] = [
@@ -66,7 +80,11 @@ export interface BenchVisionReport {
   readonly libjpegTurbo: string
   readonly cache: { readonly encoding: string; readonly images: number; readonly bytes: number }
   /** With `cold`: what was in memory before the first epoch, and what that epoch read from the device. */
-  readonly cold?: { readonly residentShare: number; readonly deviceBytes: number | undefined; readonly imagesPerSecond: number }
+  readonly cold?: {
+    readonly residentShare: number
+    readonly deviceBytes: number | undefined
+    readonly imagesPerSecond: number
+  }
   readonly epochs: readonly EpochResult[]
   /** Median of the epochs after the first. */
   readonly imagesPerSecond: number
@@ -91,7 +109,9 @@ function deviceBytes(): number | undefined {
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
-  return sorted.length % 2 === 1 ? (sorted[middle] as number) : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
+  return sorted.length % 2 === 1
+    ? (sorted[middle] as number)
+    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
 /** Progress is told at most this often. */
@@ -110,7 +130,9 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
   const info = await imageCacheInfo(path)
   const cache = await openImageCache(path)
   // Pictures and numbers: what a training step takes, and what the peers deliver. Strings are left out.
-  const fields = Object.keys(cache.schema).filter((name) => (cache.schema as Schema)[name]?.kind !== 'string') as 'image'[]
+  const fields = Object.keys(cache.schema).filter(
+    (name) => (cache.schema as Schema)[name]?.kind !== 'string',
+  ) as 'image'[]
   const loader = load(cache, {
     fields,
     batchSize,
@@ -155,7 +177,13 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
       const used = process.cpuUsage(cpu)
       const after = deviceBytes()
       if (epoch === 0 && before !== undefined && after !== undefined) coldBytes = after - before
-      results.push({ epoch, images, seconds, imagesPerSecond: images / seconds, cpuSeconds: (used.user + used.system) / 1e6 })
+      results.push({
+        epoch,
+        images,
+        seconds,
+        imagesPerSecond: images / seconds,
+        cpuSeconds: (used.user + used.system) / 1e6,
+      })
       onProgress?.({ epoch, images, total: cache.length, seconds })
     }
     const [first] = results

@@ -37,6 +37,7 @@ export class ImageCache<S extends Schema = ImageFolderSchema> implements Dataset
   readonly #encodings: ReadonlyMap<string, ImageEncoding>
   #closed = false
 
+  /** @internal Use openImageCache. */
   constructor(opened: OpenedCache<S>) {
     this.path = opened.path
     this.length = opened.length

@@ -12,15 +12,20 @@ const MAX_SIDE = 65_500
 
 function sides(size: Size): { width: number; height: number } {
   if (Array.isArray(size)) {
-    if (size.length !== 2) throw new HeadraceError('E_USAGE', `size must be a number or [height, width], but got ${show(size)}`)
-    return { height: positiveInteger('size[0]', size[0], MAX_SIDE), width: positiveInteger('size[1]', size[1], MAX_SIDE) }
+    if (size.length !== 2)
+      throw new HeadraceError('E_USAGE', `size must be a number or [height, width], but got ${show(size)}`)
+    return {
+      height: positiveInteger('size[0]', size[0], MAX_SIDE),
+      width: positiveInteger('size[1]', size[1], MAX_SIDE),
+    }
   }
   const side = positiveInteger('size', size, MAX_SIDE)
   return { width: side, height: side }
 }
 
 function range(name: string, value: unknown, max: number): readonly [number, number] {
-  if (!Array.isArray(value) || value.length !== 2) throw new HeadraceError('E_USAGE', `${name} must be [smallest, largest], but got ${show(value)}`)
+  if (!Array.isArray(value) || value.length !== 2)
+    throw new HeadraceError('E_USAGE', `${name} must be [smallest, largest], but got ${show(value)}`)
   const low = finiteNumber(`${name}[0]`, value[0], Number.MIN_VALUE, max)
   const high = finiteNumber(`${name}[1]`, value[1], low, max)
   return [low, high]
@@ -34,14 +39,20 @@ export interface RandomResizedCropOptions {
 }
 
 function parameters(options: RandomResizedCropOptions): RandomResizedParameters {
-  return { scale: range('scale', options.scale ?? [0.08, 1], 1), ratio: range('ratio', options.ratio ?? [3 / 4, 4 / 3], 1000) }
+  return {
+    scale: range('scale', options.scale ?? [0.08, 1], 1),
+    ratio: range('ratio', options.ratio ?? [3 / 4, 4 / 3], 1000),
+  }
 }
 
 /**
  * A random part of the picture, resized to `size` (antialiased bilinear). The law of where and how large is
  * torchvision's, or slipstream's (`law: 'slipstream'`: crops around a target point).
  */
-export function randomResizedCrop(size: Size, options: RandomResizedCropOptions & { readonly law?: 'torchvision' | 'slipstream' } = {}): CropOperation {
+export function randomResizedCrop(
+  size: Size,
+  options: RandomResizedCropOptions & { readonly law?: 'torchvision' | 'slipstream' } = {},
+): CropOperation {
   knownOptions('randomResizedCrop', options, ['scale', 'ratio', 'law'])
   const law = oneOf('law', options.law ?? 'torchvision', ['torchvision', 'slipstream'])
   return {
@@ -66,7 +77,9 @@ export function centerCrop(size: Size, options: { readonly ratio?: number } = {}
   knownOptions('centerCrop', options, ['ratio'])
   const { width, height } = sides(size)
   const law =
-    options.ratio === undefined ? plainCenter(width, height) : ratioCenter(finiteNumber('ratio', options.ratio, Number.MIN_VALUE, 1))
+    options.ratio === undefined
+      ? plainCenter(width, height)
+      : ratioCenter(finiteNumber('ratio', options.ratio, Number.MIN_VALUE, 1))
   return { operation: 'crop', name: 'centerCrop', width, height, law }
 }
 

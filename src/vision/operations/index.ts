@@ -1,4 +1,11 @@
-export { centerCrop, directRandomResizedCrop, type RandomResizedCropOptions, randomResizedCrop, resizeCenterCrop, type Size } from './crop.ts'
+export {
+  centerCrop,
+  directRandomResizedCrop,
+  type RandomResizedCropOptions,
+  randomResizedCrop,
+  resizeCenterCrop,
+  type Size,
+} from './crop.ts'
 export { type DecodeOptions, decode } from './decode.ts'
 export { type ImageDType, type ImageLayout, type Pipeline, settlePipeline } from './pipeline.ts'
 export { imagenet, normalize, randomHorizontalFlip, type Statistics } from './pixel.ts'

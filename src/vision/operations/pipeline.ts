@@ -35,10 +35,17 @@ function checkOrder(view: string, operations: readonly ImageOperation[]): void {
   let last = -1
   for (const operation of operations) {
     const at = ORDER.indexOf(operation?.operation)
-    if (at < 0) throw new HeadraceError('E_USAGE', `${view}: an entry is not an image operation; use randomResizedCrop(224) and the like`)
+    if (at < 0)
+      throw new HeadraceError(
+        'E_USAGE',
+        `${view}: an entry is not an image operation; use randomResizedCrop(224) and the like`,
+      )
     if (at === last) throw new HeadraceError('E_USAGE', `${view}: ${CALLED[operation.operation]} stands there twice`)
     if (at < last)
-      throw new HeadraceError('E_USAGE', `${view}: ${CALLED[operation.operation]} must come before ${CALLED[ORDER[last] as 'crop']}`)
+      throw new HeadraceError(
+        'E_USAGE',
+        `${view}: ${CALLED[operation.operation]} must come before ${CALLED[ORDER[last] as 'crop']}`,
+      )
     last = at
   }
 }
@@ -51,8 +58,13 @@ export function settlePipeline(
 ): Pipeline {
   checkOrder(view, operations)
   const normalize = find(operations, 'normalize')
-  const dtype = oneOf('dtype', options.dtype ?? (normalize === undefined ? 'uint8' : 'float32'), ['uint8', 'float16', 'float32'])
-  if (normalize !== undefined && dtype === 'uint8') throw new HeadraceError('E_USAGE', `${view}: normalize needs dtype float32 or float16, but got "uint8"`)
+  const dtype = oneOf('dtype', options.dtype ?? (normalize === undefined ? 'uint8' : 'float32'), [
+    'uint8',
+    'float16',
+    'float32',
+  ])
+  if (normalize !== undefined && dtype === 'uint8')
+    throw new HeadraceError('E_USAGE', `${view}: normalize needs dtype float32 or float16, but got "uint8"`)
   const { mean, std } = normalize ?? { mean: [0, 0, 0] as const, std: [1, 1, 1] as const }
   return {
     decode: find(operations, 'decode') ?? decode(),

@@ -17,7 +17,8 @@ export interface Statistics {
 export const imagenet: Statistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
 
 function triple(name: string, value: unknown, min: number): readonly [number, number, number] {
-  if (!Array.isArray(value) || value.length !== 3) throw new HeadraceError('E_USAGE', `${name} must be three numbers, but got ${show(value)}`)
+  if (!Array.isArray(value) || value.length !== 3)
+    throw new HeadraceError('E_USAGE', `${name} must be three numbers, but got ${show(value)}`)
   const [r, g, b] = value.map((v, c) => finiteNumber(`${name}[${c}]`, v, min)) as [number, number, number]
   return [r, g, b]
 }
