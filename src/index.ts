@@ -21,7 +21,7 @@ export {
   type SampleStream,
 } from './datasets/index.ts'
 export type { Dataset, Field, FieldKind, Locations, ReadOptions, Sample, Schema, Value } from './datasets/types.ts'
-export { discoverRank, type Environment, type RankInfo } from './distributed/rank.ts'
+export { discoverRank, type Environment, type RankInfo, type RankSource } from './distributed/rank.ts'
 export type { DType, Tensor, TypedArray } from './dtype.ts'
 export { type ErrorCode, type ErrorDetails, HeadraceError, isHeadraceError } from './errors.ts'
 export type {

@@ -1,7 +1,15 @@
 export type { RecordedPlan } from '../loader/index.ts'
 export * from './cache/index.ts'
 export type { CropBox, CropLaw, Rect, Uniform } from './crops/types.ts'
-export { type FieldOf, type FieldsOf, type LoadOptions, load } from './load.ts'
+export {
+  type DTypeOf,
+  type FieldOf,
+  type FieldsOf,
+  type ImageOf,
+  type LoadOptions,
+  load,
+  type PictureOf,
+} from './load.ts'
 export {
   type CropOperation,
   centerCrop,

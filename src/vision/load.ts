@@ -34,18 +34,20 @@ export interface LoadOptions extends LoaderOptions {
 const IMAGE_OPTIONS = ['image', 'views', 'layout', 'dtype'] as const
 
 /** The element type that options ask for. */
-type DTypeOf<O extends LoadOptions, Ops> = O extends { readonly dtype: infer D extends ImageDType }
+export type DTypeOf<O extends LoadOptions, Ops> = O extends { readonly dtype: infer D extends ImageDType }
   ? D
   : Extract<Ops extends readonly (infer Op)[] ? Op : never, NormalizeOperation> extends never
     ? 'uint8'
     : 'float32'
 
-type PictureOf<O extends LoadOptions, Ops> =
+/** A fixed-size tensor where the operations have a crop, else pictures of their own sizes. */
+export type PictureOf<O extends LoadOptions, Ops> =
   Extract<Ops extends readonly (infer Op)[] ? Op : never, CropOperation> extends never
     ? RaggedImages<DTypeOf<O, Ops>>
     : Tensor<DTypeOf<O, Ops>>
 
-type ImageOf<O extends LoadOptions> = O extends {
+/** What an image field is: a tensor, pictures of their own sizes, named views of either, or stored bytes. */
+export type ImageOf<O extends LoadOptions> = O extends {
   readonly views: infer V extends Record<string, readonly ImageOperation[]>
 }
   ? { readonly [K in keyof V]: PictureOf<O, V[K]> }

@@ -87,7 +87,10 @@ describe('a read that never ends', () => {
 
   it('does not hold up a loop that is left by break or by an error of its own', async () => {
     const loop = async (leave: () => void) => {
-      for await (const _ of load(numbers((id) => (id === 5 ? never : good(id))), { batchSize: 4, rank: 0, worldSize: 1 })) {
+      for await (const _ of load(
+        numbers((id) => (id === 5 ? never : good(id))),
+        { batchSize: 4, rank: 0, worldSize: 1 },
+      )) {
         leave()
         break
       }
