@@ -1,0 +1,33 @@
+import { expect, it } from 'vitest'
+import * as headrace from '../../src/index.ts'
+
+it('the package exports these values; a name that goes or comes is a change for CHANGELOG.md', () => {
+  expect(Object.keys(headrace).sort()).toMatchInlineSnapshot(`
+    [
+      "HeadraceError",
+      "ImageCache",
+      "PRESETS",
+      "benchVision",
+      "buildImageCache",
+      "centerCrop",
+      "decode",
+      "directRandomResizedCrop",
+      "discoverRank",
+      "fromSamples",
+      "imageCacheInfo",
+      "imageFolder",
+      "imagenet",
+      "isHeadraceError",
+      "load",
+      "normalize",
+      "openImageCache",
+      "openStore",
+      "preset",
+      "previewSheet",
+      "randomHorizontalFlip",
+      "randomResizedCrop",
+      "resizeCenterCrop",
+      "verifyImageCache",
+    ]
+  `)
+})
