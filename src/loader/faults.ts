@@ -141,7 +141,7 @@ export class FaultPolicy {
   /** Learns of the rows of a step that failed; under `throw` the first of them is thrown. */
   failed(epoch: number, faults: readonly RowFault[]): void {
     const [first] = faults
-    if (this.#onError === 'throw' && first !== undefined) throw errorOf(first.record)
+    if (this.#onError === 'throw' && first !== undefined) throw faultError(first.record)
     for (const fault of faults) {
       const { record } = fault
       this.#substitution.mark(epoch, fault)
@@ -166,7 +166,8 @@ export class FaultPolicy {
   }
 }
 
-function errorOf({ sample, key, field, code, reason }: FaultRecord): HeadraceError {
+/** The error that names a bad sample. */
+export function faultError({ sample, key, field, code, reason }: FaultRecord): HeadraceError {
   return new HeadraceError(code, `sample ${sample} (${key}), field ${field}: ${reason}`, {
     sample,
     key,

@@ -4,7 +4,7 @@ import { native } from '../native.ts'
 import { type ShardPlan, shardPlan } from '../sampling/shards.ts'
 import { BatchMaker, type Prepared, type RecordedFields } from './batch-maker.ts'
 import { within } from './deadline.ts'
-import { FaultPolicy, type LoaderReport } from './faults.ts'
+import { FaultPolicy, faultError, type LoaderReport, type RowFault } from './faults.ts'
 import { genericDecoder } from './fields.ts'
 import { type LoaderOptions, type LoaderSettings, settle } from './options.ts'
 import { planStep, type StepPlan } from './plan.ts'
@@ -140,7 +140,10 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     }
   }
 
-  /** The batch of a plan that was printed or kept, decided by the plan alone. */
+  /**
+   * The batch of a plan that was printed or kept, decided by the plan alone: a bad sample is thrown, whatever `onError`
+   * says, for another one would not be what was planned.
+   */
   async replay(recorded: RecordedPlan): Promise<B> {
     if (recorded.version !== 1)
       throw new HeadraceError('E_STATE', `plan version must be 1, but got ${recorded.version}`)
@@ -154,7 +157,16 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
       ids: Float64Array.from(recorded.ids),
       repeats: Uint32Array.from(recorded.repeats),
     }
-    return (await this.#prepare(plan, new SlotClaim(this.#slotRing(), Promise.resolve()), recorded.fields)).batch as B
+    if (this.#closed) throw new HeadraceError('E_STATE', 'replay: the loader is closed')
+    const claim = new SlotClaim(this.#slotRing(), Promise.resolve())
+    try {
+      const result = await this.#maker.attempt(plan, claim, recorded.fields)
+      if ('batch' in result) return result.batch as B
+      throw faultError((result.faults[0] as RowFault).record)
+    } catch (error) {
+      claim.drop()
+      throw error
+    }
   }
 
   async *[Symbol.asyncIterator](): AsyncGenerator<B, void, undefined> {
@@ -260,11 +272,11 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   }
 
   /** Makes the batch of a plan; where samples are bad, the batch that the policy makes of it. */
-  async #prepare(original: StepPlan, claim: SlotClaim, recorded?: RecordedFields): Promise<Prepared> {
+  async #prepare(original: StepPlan, claim: SlotClaim): Promise<Prepared> {
     try {
       for (;;) {
         const plan = this.#policy.admit(original)
-        const result = await this.#maker.attempt(plan, claim, plan === original ? recorded : undefined)
+        const result = await this.#maker.attempt(plan, claim)
         if ('batch' in result) {
           this.#policy.delivered(original, plan)
           return result

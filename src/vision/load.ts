@@ -67,9 +67,9 @@ export type FieldOf<F extends Field, O extends LoadOptions> = F['kind'] extends 
 /** The fields of a batch, from the dataset's schema and the options. */
 export type FieldsOf<S extends Schema, O extends LoadOptions> = {
   readonly [K in keyof S as O extends { readonly fields: readonly (infer N)[] }
-    ? K extends N
-      ? K
-      : never
+    ? string extends K
+      ? Extract<N, string> // a schema that is not known to the compiler: the names that are asked for
+      : Extract<K, N>
     : K]: FieldOf<S[K], O>
 }
 
