@@ -14,8 +14,8 @@ namespace rebuilt {
  * the source rectangle under it, border pixels counted by the share that is covered (float sums). Where a side grows,
  * OpenCV falls back to two taps a side at its "area" positions in 11-bit fixed point. Equal sizes are copied.
  *
- * Approximated: OpenCV has a special path for whole-number ratios, which random boxes hardly meet. Its horizontal sums
- * are scalar; here they are four lanes wide, and a source row that two output rows share is summed once, not twice.
+ * The sums are taken in OpenCV's order: tap by tap into a row of floats, and a source row that two output rows share is
+ * summed for each. Approximated: OpenCV has a special path for whole-number ratios, which random boxes hardly meet.
  */
 class AreaResize {
  public:
@@ -56,19 +56,16 @@ class AreaResize {
     shares(source.width, width, columns_);
     shares(source.height, height, rows_);
     const size_t count = static_cast<size_t>(width) * 3;
-    row_.assign(count + 1, 0);
+    row_.resize(count);
     sum_.assign(count, 0);
-    int summed = -1, current = 0;
+    int current = 0;
     for (const auto& [y, to, weight] : rows_) {
       if (to != current) {
         write(sum_.data(), count, out + current * count);
         std::fill(sum_.begin(), sum_.end(), 0.0f);
         current = to;
       }
-      if (y != summed) {
-        sum_row(source.row(y));
-        summed = y;
-      }
+      sum_row(source.row(y));
       float* const sum = sum_.data();
       const float* const row = row_.data();
       for (size_t i = 0; i < count; i++) sum[i] += weight * row[i];
@@ -77,33 +74,32 @@ class AreaResize {
   }
 
   void sum_row(const uint8_t* source) {
-    Floats4 sum{};
-    int current = 0;
+    float* const row = row_.data();
+    std::fill(row_.begin(), row_.end(), 0.0f);
     for (const auto& [x, to, weight] : columns_) {
-      if (to != current) {
-        store(row_.data() + current * 3, sum);
-        sum = Floats4{};
-        current = to;
-      }
-      sum += weight * __builtin_convertvector(pixel(source + x * 3), Floats4);
+      const float r = row[to * 3] + source[x * 3] * weight;
+      const float g = row[to * 3 + 1] + source[x * 3 + 1] * weight;
+      const float b = row[to * 3 + 2] + source[x * 3 + 2] * weight;
+      row[to * 3] = r;
+      row[to * 3 + 1] = g;
+      row[to * 3 + 2] = b;
     }
-    store(row_.data() + current * 3, sum);
   }
 
   struct Tap {
-    int at;
+    int at, next;
     int32_t near, far;
   };
 
   static void taps(int from, int to, std::vector<Tap>& table) {
     table.resize(to);
-    const double scale = static_cast<double>(from) / to, inverse = static_cast<double>(to) / from;
+    const double inverse = static_cast<double>(to) / from, scale = 1 / inverse;  // in OpenCV's order of rounding
     for (int d = 0; d < to; d++) {
       int at = static_cast<int>(std::floor(d * scale));
       float share = static_cast<float>((d + 1) - (at + 1) * inverse);
       share = share <= 0 ? 0 : share - std::floor(share);
       if (at >= from - 1) at = from - 1, share = 0;
-      table[d] = {at, static_cast<int32_t>(std::lrint((1 - share) * 2048)), static_cast<int32_t>(std::lrint(share * 2048))};
+      table[d] = {at, std::min(at + 1, from - 1), static_cast<int32_t>(std::lrint((1 - share) * 2048)), static_cast<int32_t>(std::lrint(share * 2048))};
     }
   }
 
@@ -111,39 +107,40 @@ class AreaResize {
     taps(source.width, width, across_);
     taps(source.height, height, down_);
     const size_t count = static_cast<size_t>(width) * 3;
+    const size_t values = static_cast<size_t>(source.width) * 3;
+    wide_.resize(values + 1);
     for (auto& line : lines_) line.resize(count + 1);
     int held[2] = {-1, -1};
     for (int y = 0; y < height; y++) {
-      const auto [at, near, far] = down_[y];
-      const int next = std::min(at + 1, source.height - 1);
+      const auto [at, next, near, far] = down_[y];
       if (held[0] != at && held[1] == at) {
         std::swap(lines_[0], lines_[1]);
         std::swap(held[0], held[1]);
       }
-      if (held[0] != at) stretch_row(source, at, lines_[0].data()), held[0] = at;
-      if (held[1] != next) stretch_row(source, next, lines_[1].data()), held[1] = next;
-      const int32_t *const a = lines_[0].data(), *const b = lines_[1].data();
-      uint8_t* const to = out + y * count;
-      for (size_t i = 0; i < count; i++)
-        to[i] = static_cast<uint8_t>((((near * (a[i] >> 4)) >> 16) + ((far * (b[i] >> 4)) >> 16) + 2) >> 2);
+      if (held[0] != at) stretch_row(source.row(at), values, lines_[0].data()), held[0] = at;
+      if (held[1] != next) stretch_row(source.row(next), values, lines_[1].data()), held[1] = next;
+      mix(lines_[0].data(), lines_[1].data(), near, far, count, out + y * count);
     }
   }
 
-  void stretch_row(const View& source, int y, int32_t* line) const {
-    const uint8_t* const row = source.row(y);
-    for (size_t x = 0; x < across_.size(); x++) {
-      const auto [at, near, far] = across_[x];
-      const Ints4 first = __builtin_convertvector(pixel(row + at * 3), Ints4);
-      const int next = std::min(at + 1, source.width - 1);
-      const Ints4 second = __builtin_convertvector(pixel(row + next * 3), Ints4);
-      store(line + x * 3, first * near + second * far);
+  static void mix(const int32_t* __restrict a, const int32_t* __restrict b, int32_t near, int32_t far, size_t count, uint8_t* __restrict to) {
+    for (size_t i = 0; i < count; i++)
+      to[i] = static_cast<uint8_t>((((near * (a[i] >> 4)) >> 16) + ((far * (b[i] >> 4)) >> 16) + 2) >> 2);
+  }
+
+  void stretch_row(const uint8_t* row, size_t values, int32_t* line) {
+    int32_t* const wide = wide_.data();
+    for (size_t i = 0; i < values; i++) wide[i] = row[i];
+    for (const auto& [at, next, near, far] : across_) {
+      store(line, load(wide + at * 3) * near + load(wide + next * 3) * far);
+      line += 3;
     }
   }
 
   std::vector<Share> columns_, rows_;
   std::vector<float> row_, sum_;
   std::vector<Tap> across_, down_;
-  std::vector<int32_t> lines_[2];
+  std::vector<int32_t> wide_, lines_[2];
 };
 
 }  // namespace rebuilt

@@ -14,8 +14,8 @@ namespace rebuilt {
  * shrinking, Catmull-Rom when growing, one tap when the size stays; clamped edges, float32, weights made anew on every
  * call. Equal sizes are copied.
  *
- * Approximated: always horizontal first (stb weighs which order costs less); its buffers are allocated on every call,
- * here they are kept.
+ * Approximated: the vertical pass comes first where the height shrinks (stb estimates which order costs less); stb
+ * allocates its buffers on every call, here they are kept.
  */
 class CubicResize {
  public:
@@ -23,32 +23,30 @@ class CubicResize {
     if (source.width == width && source.height == height) return copy(source, out);
     weigh(source.width, width, across_);
     weigh(source.height, height, down_);
-    const size_t count = static_cast<size_t>(width) * 3;
-    input_.resize(static_cast<size_t>(source.width) * 3 + 1);
-    sum_.resize(count);
-    // Rows that are filtered across and still wanted by some output row
+    const bool down_first = source.height > height;
+    const size_t count = static_cast<size_t>(width) * 3, values = static_cast<size_t>(source.width) * 3;
+    const size_t length = down_first ? values : count;
+    input_.resize(values + 1);
+    sum_.resize(std::max(values, count) + 1);
+    final_.resize(count + 1);
+    // Rows that some output row still wants
     const int window = down_.most;
-    lines_.resize(static_cast<size_t>(window) * (count + 1));
-    int done = 0;
-    for (int y = 0; y < height; y++) {
+    lines_.resize(static_cast<size_t>(window) * (length + 1));
+    const auto line = [&](int y) { return lines_.data() + static_cast<size_t>(y % window) * (length + 1); };
+    for (int y = 0, done = 0; y < height; y++) {
       const int first = down_.first[y], taps = down_.taps[y];
-      for (done = std::max(done, first); done < first + taps; done++) filter_row(source.row(done), source.width, line(done, window, count));
+      for (done = std::max(done, first); done < first + taps; done++) {
+        float* const input = down_first ? line(done) : input_.data();
+        widen(source.row(done), values, input);
+        if (!down_first) filter(input, line(done));
+      }
       const float* const weights = down_.weights.data() + static_cast<size_t>(y) * down_.most;
-      float* const sum = sum_.data();
-      std::fill_n(sum, count, 0.5f);  // rounds to nearest below
       int k = 0;
-      for (; k + 3 < taps; k += 4) {
-        const float *const a = line(first + k, window, count), *const b = line(first + k + 1, window, count);
-        const float *const c = line(first + k + 2, window, count), *const d = line(first + k + 3, window, count);
-        for (size_t i = 0; i < count; i++)
-          sum[i] += weights[k] * a[i] + weights[k + 1] * b[i] + (weights[k + 2] * c[i] + weights[k + 3] * d[i]);
-      }
-      for (; k < taps; k++) {
-        const float* const from = line(first + k, window, count);
-        for (size_t i = 0; i < count; i++) sum[i] += weights[k] * from[i];
-      }
-      uint8_t* const to = out + y * count;
-      for (size_t i = 0; i < count; i++) to[i] = static_cast<uint8_t>(static_cast<int>(std::clamp(sum[i], 0.0f, 255.0f)));
+      for (; k + 3 < taps; k += 4)
+        add4(line(first + k), line(first + k + 1), line(first + k + 2), line(first + k + 3), weights + k, k > 0, length, sum_.data());
+      for (; k < taps; k++) add(line(first + k), weights[k], k > 0, length, sum_.data());
+      if (down_first) filter(sum_.data(), final_.data());
+      narrow(down_first ? final_.data() : sum_.data(), count, out + y * count);
     }
   }
 
@@ -104,15 +102,28 @@ class CubicResize {
     }
   }
 
-  float* line(int y, int window, size_t count) { return lines_.data() + static_cast<size_t>(y % window) * (count + 1); }
+  static void widen(const uint8_t* __restrict from, size_t count, float* __restrict to) {
+    for (size_t i = 0; i < count; i++) to[i] = from[i];
+  }
 
-  void filter_row(const uint8_t* source, int width, float* to) {
-    const size_t values = static_cast<size_t>(width) * 3;
-    float* const input = input_.data();
-    for (size_t i = 0; i < values; i++) input[i] = source[i];
+  static void narrow(const float* __restrict from, size_t count, uint8_t* __restrict to) {
+    for (size_t i = 0; i < count; i++) to[i] = static_cast<uint8_t>(static_cast<int>(std::clamp(from[i] + 0.5f, 0.0f, 255.0f)));
+  }
+
+  static void add(const float* __restrict a, float weight, bool more, size_t count, float* __restrict sum) {
+    for (size_t i = 0; i < count; i++) sum[i] = (more ? sum[i] : 0) + weight * a[i];
+  }
+
+  static void add4(const float* __restrict a, const float* __restrict b, const float* __restrict c, const float* __restrict d,
+                   const float* weights, bool more, size_t count, float* __restrict sum) {
+    const float wa = weights[0], wb = weights[1], wc = weights[2], wd = weights[3];
+    for (size_t i = 0; i < count; i++) sum[i] = (more ? sum[i] : 0) + (wa * a[i] + wb * b[i]) + (wc * c[i] + wd * d[i]);
+  }
+
+  void filter(const float* input, float* to) const {
     for (size_t x = 0; x < across_.first.size(); x++) {
       const float* const weights = across_.weights.data() + x * across_.most;
-      const float* from = input + static_cast<size_t>(across_.first[x]) * 3;
+      const float* const from = input + static_cast<size_t>(across_.first[x]) * 3;
       store(to + x * 3, across_.taps[x] == 4 ? sum_of<4>(weights, from) : sum_of_many(weights, from, across_.taps[x]));
     }
   }
@@ -137,7 +148,7 @@ class CubicResize {
   }
 
   Weights across_, down_;
-  std::vector<float> input_, lines_, sum_;
+  std::vector<float> input_, lines_, sum_, final_;
 };
 
 }  // namespace rebuilt

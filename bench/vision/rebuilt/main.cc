@@ -1,8 +1,8 @@
 /**
  * The peers' algorithms rebuilt in plain C++ over libjpeg, for machines where the peers are not installed, and as a
- * check of the real ones where they are. One thread, no Python, no loader around: what is here and not in the peers
- * only makes them look faster. One scratch picture stays in the processor's caches (the peers have one for each place
- * in the batch); batches are one slot that is written again and again.
+ * check of the real ones where they are. One thread, no Python, no loader around: what the peers spend there is left
+ * out, which flatters them. Their memory is kept: a scratch picture for each place of the batch, and a batch of output
+ * that is written again and again.
  *
  *   rebuilt CACHE OPERATION EPOCHS
  *
@@ -13,6 +13,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -28,8 +29,6 @@ namespace {
 constexpr int kSide = 224;
 constexpr size_t kBatch = 256;
 constexpr size_t kPixels = size_t{kSide} * kSide * 3;
-/** Bytes behind a picture that four-lane loads may touch. */
-constexpr size_t kMargin = 64;
 
 double seconds(clockid_t clock) {
   timespec now{};
@@ -40,7 +39,7 @@ double seconds(clockid_t clock) {
 class Bench {
  public:
   explicit Bench(const StoredImages& images)
-      : images_(images), picture_(images.most_pixels() * 3 + kMargin), bank_(images.largest_bytes()) {}
+      : images_(images), scratch_stride_(images.most_pixels() * 3), scratch_(kBatch * scratch_stride_), copies_(kBatch) {}
 
   void epoch(std::string_view operation) {
     size_t place = 0;
@@ -62,46 +61,51 @@ class Bench {
     fail("there is no operation " + std::string(operation));
   }
 
-  uint8_t* row(size_t place, size_t stride) {
-    if (slot_.size() < kBatch * stride) slot_.resize(kBatch * stride);
-    return slot_.data() + place * stride;
-  }
+  uint8_t* row(size_t place) { return slot_.data() + place * kPixels; }
 
-  /** The floor under `raw`: every image's stored bytes into its row of the slot. */
+  /** Every image's stored bytes into its row of a batch: the floor under `raw`. */
   void raw(const StoredImage& image, size_t place) {
-    std::memcpy(row(place, images_.largest_bytes()), image.jpeg.data(), image.jpeg.size());
+    std::memcpy(bank_.data() + place * images_.largest_bytes(), image.jpeg.data(), image.jpeg.size());
   }
 
-  View cut(const StoredImage& image, const Box& box) const {
+  uint8_t* scratch(size_t place) { return scratch_.data() + place * scratch_stride_; }
+
+  View cut(const StoredImage& image, const Box& box, size_t place) {
     const size_t stride = static_cast<size_t>(image.width) * 3;
-    return {picture_.data() + box.y * stride + static_cast<size_t>(box.x) * 3, stride, box.width, box.height};
+    return {scratch(place) + box.y * stride + static_cast<size_t>(box.x) * 3, stride, box.width, box.height};
   }
 
   /** FFCV decodes out of its mapped file. */
   void ffcv(const StoredImage& image, const Box& box, size_t place) {
-    decode_(image.jpeg, image.width, image.height, picture_.data());
-    area_(cut(image, box), kSide, kSide, row(place, kPixels));
+    decode_(image.jpeg, image.width, image.height, scratch(place));
+    area_(cut(image, box, place), kSide, kSide, row(place));
   }
 
-  /** slipstream copies the stored bytes into a bank first, then decodes them. */
-  void slipstream_picture(const StoredImage& image) {
-    std::memcpy(bank_.data(), image.jpeg.data(), image.jpeg.size());
-    decode_({bank_.data(), image.jpeg.size()}, image.width, image.height, picture_.data());
+  /** slipstream copies the stored bytes into the bank of the batch first, then decodes them. */
+  void slipstream_picture(const StoredImage& image, size_t place) {
+    raw(image, place);
+    decode_({bank_.data() + place * images_.largest_bytes(), image.jpeg.size()}, image.width, image.height, scratch(place));
   }
 
   void slipstream(const StoredImage& image, const Box& box, size_t place) {
-    slipstream_picture(image);
-    cubic_(cut(image, box), kSide, kSide, row(place, kPixels));
+    slipstream_picture(image, place);
+    cubic_(cut(image, box, place), kSide, kSide, row(place));
   }
 
-  /** Its DecodeOnly hands out a copy of each picture. */
+  /** Its DecodeOnly hands out a newly allocated copy of each picture. */
   void slipstream_decode(const StoredImage& image, size_t place) {
-    slipstream_picture(image);
-    std::memcpy(row(place, images_.most_pixels() * 3), picture_.data(), static_cast<size_t>(image.width) * image.height * 3);
+    slipstream_picture(image, place);
+    const size_t bytes = static_cast<size_t>(image.width) * image.height * 3;
+    copies_[place] = std::make_unique_for_overwrite<uint8_t[]>(bytes);
+    std::memcpy(copies_[place].get(), scratch(place), bytes);
   }
 
   const StoredImages& images_;
-  std::vector<uint8_t> picture_, bank_, slot_;
+  size_t scratch_stride_;
+  std::vector<uint8_t> scratch_;
+  std::vector<uint8_t> bank_ = std::vector<uint8_t>(kBatch * images_.largest_bytes());
+  std::vector<uint8_t> slot_ = std::vector<uint8_t>(kBatch * kPixels);
+  std::vector<std::unique_ptr<uint8_t[]>> copies_;
   Random random_{7};
   FullDecode decode_;
   AreaResize area_;

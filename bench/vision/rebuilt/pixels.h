@@ -6,7 +6,7 @@
 
 namespace rebuilt {
 
-/** A rectangle of packed RGB rows `stride` bytes apart. Four bytes behind its last pixel may be read. */
+/** A rectangle of packed RGB rows `stride` bytes apart. */
 struct View {
   const uint8_t* data;
   size_t stride;
@@ -16,15 +16,14 @@ struct View {
   const uint8_t* row(int y) const { return data + static_cast<size_t>(y) * stride; }
 };
 
-using Bytes4 = uint8_t __attribute__((vector_size(4)));
 using Ints4 = int32_t __attribute__((vector_size(16)));
 using Floats4 = float __attribute__((vector_size(16)));
 
-/** One RGB pixel, and the byte behind it, which nobody looks at. */
-inline Bytes4 pixel(const uint8_t* at) {
-  Bytes4 bytes;
-  std::memcpy(&bytes, at, sizeof bytes);
-  return bytes;
+/** One RGB pixel and the value behind it, which nobody looks at. */
+inline Ints4 load(const int32_t* at) {
+  Ints4 values;
+  std::memcpy(&values, at, sizeof values);
+  return values;
 }
 
 inline Floats4 load(const float* at) {
