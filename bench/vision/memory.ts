@@ -56,6 +56,7 @@ export async function memory(path: string, batchSize: number): Promise<Memory> {
     image: [randomResizedCrop(224)],
   })
   let settled: Snapshot | undefined
+  let last: Snapshot | undefined
   let batches = 0
   let slotBytes = 0
   let scratchBytes = 0
@@ -64,13 +65,13 @@ export async function memory(path: string, batchSize: number): Promise<Memory> {
     batches++
     if (batches === SETTLED) settled = snapshot()
     if (batches < LAST) continue
+    last = snapshot()
     slotBytes = loader.slotBytes
     scratchBytes = loader.scratchBytes
     break
   }
-  if (settled === undefined) throw new Error(`only ${batches} batches`)
+  if (settled === undefined || last === undefined) throw new Error(`only ${batches} batches`)
   const peakRss = process.resourceUsage().maxRSS * 1024
-  const last = snapshot()
   loader.close()
   await cache.close()
   return {

@@ -51,12 +51,7 @@ function boxRow({ clip, box, flip }: RecordedBox): number[] {
 }
 
 /** The native call of one step, exactly as the loader makes it. */
-function jobOf(
-  cache: ImageCache,
-  ids: readonly number[],
-  boxes: readonly RecordedBox[],
-  slot: object,
-): DecodeJob {
+function jobOf(cache: ImageCache, ids: readonly number[], boxes: readonly RecordedBox[], slot: object): DecodeJob {
   const count = ids.length
   const offset = new Float64Array(count)
   const size = new Float64Array(count)
@@ -108,7 +103,7 @@ export async function overhead(path: string, batchSize: number, pairs: number): 
   const jobs: DecodeJob[] = []
   for (let step = 0; step < loader.steps; step++) {
     const { ids, fields } = await loader.planStep(0, step)
-    const { image } = fields['image'] as { readonly image: readonly RecordedBox[] }
+    const { image } = fields.image as { readonly image: readonly RecordedBox[] }
     jobs.push(jobOf(cache, ids, image, slots[step % slots.length] as object))
   }
   const throughLoader = async () => {

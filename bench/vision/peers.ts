@@ -18,7 +18,7 @@ type Answer = { readonly epochs: readonly Timed[] } | { readonly error: string }
 
 /** Where HEADRACE_PEERS has FFCV and slipstream: venv/bin/python, and slipstream's checkout in src/slipstream. */
 export function peersFolder(): string | undefined {
-  const folder = process.env['HEADRACE_PEERS']
+  const folder = process.env.HEADRACE_PEERS
   if (folder === undefined || folder === '') return undefined
   if (!existsSync(join(folder, 'venv', 'bin', 'python')))
     throw new Error(`HEADRACE_PEERS: there is no venv/bin/python in ${folder}`)

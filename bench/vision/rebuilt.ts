@@ -24,7 +24,7 @@ export class Rebuilt {
   static async compile(): Promise<Rebuilt> {
     const program = join(root, 'build', 'bench', 'rebuilt')
     await mkdir(dirname(program), { recursive: true })
-    const compiler = process.env['CXX'] ?? 'c++'
+    const compiler = process.env.CXX ?? 'c++'
     await run([
       compiler,
       '-std=c++20',

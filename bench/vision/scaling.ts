@@ -1,5 +1,5 @@
-import type { BenchVisionReport } from 'headrace'
 import { availableParallelism } from 'node:os'
+import type { BenchVisionReport } from 'headrace'
 import type { Extent } from './extent.ts'
 import { benchHeadrace } from './headrace.ts'
 import type { ImageSet } from './sets.ts'
@@ -35,7 +35,9 @@ export async function measureScaling(
     threads.push((await bench(2, '0,1', 2 * epochsFor(probe))).imagesPerSecond)
     const both = await Promise.all(['0', '1'].map((core) => bench(1, core, epochsFor(probe))))
     pairs.push(both.reduce((sum, { imagesPerSecond }) => sum + imagesPerSecond, 0))
-    say(`scaling round ${round + 1}: two threads ${threads.at(-1)?.toFixed(0)}/s, two processes ${pairs.at(-1)?.toFixed(0)}/s`)
+    say(
+      `scaling round ${round + 1}: two threads ${threads.at(-1)?.toFixed(0)}/s, two processes ${pairs.at(-1)?.toFixed(0)}/s`,
+    )
   }
   const twoThreads = median(threads)
   const twoProcesses = median(pairs)

@@ -7,6 +7,11 @@
 namespace headrace {
 namespace {
 
+void adjustCount(napi_env env, int64_t change) {
+  int64_t total = 0;
+  napi_adjust_external_memory(env, change, &total);
+}
+
 constexpr napi_type_tag kSlotTag = {0x6865616472616365, 0x736c6f74736c6f74};
 
 napi_value createSlot(napi_env env, napi_callback_info info) {
@@ -67,6 +72,11 @@ napi_value leaseSlot(napi_env env, napi_callback_info info) {
     delete held;
     return throwError(env, "ENOTSUP", "this Node.js refuses ArrayBuffers over external memory");
   }
+  // V8 counts every ArrayBuffer as memory that a collection could free, and collects when much comes and goes. A slot's
+  // memory stays, so its count is taken back here and given again before `detach`: between batches the count is where it
+  // was. (Before creating it, V8's low-water mark would sink and a batch still look like growth.) Buffers above 64 MiB
+  // pass V8's limit at once and cost a collection each all the same.
+  adjustCount(env, -static_cast<int64_t>(bytes));
   return buffer;
 }
 
@@ -76,7 +86,10 @@ napi_value detach(napi_env env, napi_callback_info info) {
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   bool is = false;
   if (napi_is_arraybuffer(env, argument, &is) != napi_ok || !is) return throwType(env, "buffer", "an ArrayBuffer"), nullptr;
-  napi_detach_arraybuffer(env, argument);
+  size_t bytes = 0;
+  napi_get_arraybuffer_info(env, argument, nullptr, &bytes);
+  adjustCount(env, static_cast<int64_t>(bytes));
+  if (napi_detach_arraybuffer(env, argument) != napi_ok) adjustCount(env, -static_cast<int64_t>(bytes));
   return undefinedValue(env);
 }
 
