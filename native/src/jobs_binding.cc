@@ -162,6 +162,19 @@ bool checkOutputs(napi_env env, const DecodePlan& plan, size_t samples, size_t s
   return true;
 }
 
+// The slot's bytes that a plan writes.
+std::pair<size_t, size_t> outputsOf(const DecodePlan& plan, size_t samples) {
+  size_t begin = SIZE_MAX, end = 0;
+  for (size_t k = 0; k < plan.views.size(); k++) {
+    for (size_t i = 0; i < samples; i++) {
+      const auto offset = static_cast<size_t>(plan.offsets[k * samples + i]);
+      begin = std::min(begin, offset);
+      end = std::max(end, offset + plan.boxes[i * plan.views.size() + k].outBytes(plan.views[k]));
+    }
+  }
+  return {std::min(begin, end), end};
+}
+
 napi_value decodeImages(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value job = nullptr;
@@ -190,6 +203,7 @@ napi_value decodeImages(napi_env env, napi_callback_info info) {
   plan.heights.assign(heights.begin(), heights.end());
   plan.widths.assign(widths.begin(), widths.end());
   plan.options.fastDct = dct == "ifast";
+  if (!plan.options.fastDct && dct != "islow") return throwType(env, "dct", "islow or ifast"), nullptr;
   const auto views = arrayItems(env, property(env, job, "views"));
   if (views.empty() || views.size() > DecodeTask::kMaxViews) return throwType(env, "views", "1 to 64 views"), nullptr;
   for (const napi_value view : views) {
@@ -198,7 +212,8 @@ napi_value decodeImages(napi_env env, napi_callback_info info) {
   }
   if (!readBoxes(env, property(env, job, "boxes"), samples * views.size(), plan.boxes)) return nullptr;
   if (!checkOutputs(env, plan, samples, slot->size())) return nullptr;
-  slot->forgetRows();
+  const auto [begin, end] = outputsOf(plan, samples);
+  slot->writes(begin, end);
   const bool inMemory = source.map == nullptr;
   return PromiseTask::start(
       env, std::make_shared<DecodeTask>(group, std::max<size_t>(1, threads), std::move(source), slot->memory(), std::move(plan)),
@@ -209,23 +224,23 @@ napi_value decodeImages(napi_env env, napi_callback_info info) {
 class CopyTask final : public BatchTask {
  public:
   static constexpr size_t kRowsPerItem = 8;
-  CopyTask(size_t group, size_t threads, BytesSource&& source, std::shared_ptr<Slot> slot, size_t offset, size_t stride)
+  CopyTask(size_t group, size_t threads, BytesSource&& source, const std::shared_ptr<Slot>& slot, size_t offset, size_t stride)
       : BatchTask((source.count() + kRowsPerItem - 1) / kRowsPerItem, group, threads, std::move(source), slot->memory()),
-        slot_(std::move(slot)), rows_(slot_->rows(offset, stride, source_.count())) {}
+        rows_(slot->rows(offset, stride, source_.count())) {}
 
   void run(size_t item, Scratch&) override {
     const size_t end = std::min(source_.count(), (item + 1) * kRowsPerItem);
     for (size_t row = item * kRowsPerItem; row < end; row++) {
       std::span<const uint8_t> bytes;
       Fault fault = source_.at(row, bytes);
-      if (!fault && bytes.size() > rows_.stride)
-        fault = Fault::of(FaultCode::limit, "%zu bytes do not fit a row of %zu", bytes.size(), rows_.stride);
+      if (!fault && bytes.size() > rows_->stride)
+        fault = Fault::of(FaultCode::limit, "%zu bytes do not fit a row of %zu", bytes.size(), rows_->stride);
       if (fault) {
         bytes = {};
         report(row, fault);
       }
-      uint8_t* target = memory_->data() + rows_.offset + row * rows_.stride;
-      size_t& dirty = rows_.dirty[row];
+      uint8_t* target = memory_->data() + rows_->offset + row * rows_->stride;
+      size_t& dirty = rows_->dirty[row];
       if (!withBusGuard([&] { if (!bytes.empty()) std::memcpy(target, bytes.data(), bytes.size()); })) {
         report(row, Fault::of(FaultCode::corrupt, "%s", kUnreadable));
         dirty = bytes.size();
@@ -237,8 +252,7 @@ class CopyTask final : public BatchTask {
   }
 
  private:
-  const std::shared_ptr<Slot> slot_;
-  Slot::Rows& rows_;
+  const std::shared_ptr<Slot::Rows> rows_;
 };
 
 napi_value copyRows(napi_env env, napi_callback_info info) {

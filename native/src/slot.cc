@@ -1,5 +1,6 @@
 #include "slot.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <sys/mman.h>
@@ -37,23 +38,32 @@ bool Slot::grow(size_t bytes, std::string& error) {
   if (bytes <= size()) return true;
   memory_.reset();  // first, so that both are never held at once
   memory_ = SlotMemory::create(bytes, error);
-  rows_ = {};
-  fresh_ = true;
+  rows_.clear();
+  touched_ = 0;
   return memory_ != nullptr;
 }
 
-Slot::Rows& Slot::rows(size_t offset, size_t stride, size_t count) {
-  const bool same = rows_.stride == stride && rows_.offset == offset;
-  if (!same) {
-    rows_.offset = offset;
-    rows_.stride = stride;
-    rows_.dirty.clear();
-    // Clean only if nothing was ever written into the memory before this geometry.
-    rows_.unseen = fresh_ ? 0 : stride;
+std::shared_ptr<Slot::Rows> Slot::rows(size_t offset, size_t stride, size_t count) {
+  const size_t end = offset + stride * count;
+  const auto same = [&](const auto& rows) { return rows->offset == offset && rows->stride == stride; };
+  const auto found = std::find_if(rows_.begin(), rows_.end(), same);
+  std::shared_ptr<Rows> own;
+  if (found != rows_.end()) {
+    own = *found;
+    rows_.erase(found);
+  } else {
+    own = std::make_shared<Rows>(Rows{offset, stride, offset < touched_ ? stride : 0, {}});
   }
-  if (rows_.dirty.size() < count) rows_.dirty.resize(count, rows_.unseen);
-  fresh_ = false;
-  return rows_;
+  // Rows that were not there before may lie where something else was.
+  if (own->dirty.size() < count) own->dirty.resize(count, offset + stride * own->dirty.size() < touched_ ? stride : own->unseen);
+  writes(offset, end);
+  rows_.push_back(own);
+  return own;
+}
+
+void Slot::writes(size_t begin, size_t end) {
+  std::erase_if(rows_, [&](const auto& rows) { return rows->offset < end && begin < rows->offset + rows->stride * rows->dirty.size(); });
+  touched_ = std::max(touched_, end);
 }
 
 }  // namespace headrace

@@ -36,25 +36,23 @@ class Slot {
   bool grow(size_t bytes, std::string& error);
   void release() { memory_.reset(); }
 
-  // Rows of variable length in fixed strides read as zeros behind their end. Only the bytes that an earlier, longer
-  // row left there need clearing, so the slot remembers how far each row is dirty.
+  // Rows of variable length in a fixed stride read as zeros behind their end. Only the bytes that an earlier, longer row
+  // left there need clearing, so each row's dirty length is kept, as long as nothing else writes into the rows' bytes.
   struct Rows {
-    size_t offset = 0, stride = 0;
-    size_t unseen = 0;  // how far a row behind those of `dirty` is dirty
+    size_t offset, stride;
+    size_t unseen;  // how far a row behind those of `dirty` is dirty
     std::vector<size_t> dirty;
   };
-  // The state for rows of this geometry. Where the geometry changed, every row counts as dirty to its end.
-  Rows& rows(size_t offset, size_t stride, size_t count);
-  // Call before writing anything else into the slot.
-  void forgetRows() {
-    rows_.stride = 0;
-    fresh_ = false;
-  }
+  // The state of `count` rows for a task that is about to write them. The task holds it: fields of a batch are written
+  // at the same time, each with rows of its own. JavaScript thread.
+  std::shared_ptr<Rows> rows(size_t offset, size_t stride, size_t count);
+  // Something else is about to write bytes [begin, end). JavaScript thread.
+  void writes(size_t begin, size_t end);
 
  private:
   std::shared_ptr<SlotMemory> memory_;
-  Rows rows_;
-  bool fresh_ = true;  // nothing but zeros in the memory
+  std::vector<std::shared_ptr<Rows>> rows_;
+  size_t touched_ = 0;  // bytes from here on are zeros still
 };
 
 }  // namespace headrace
