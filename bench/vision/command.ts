@@ -9,10 +9,13 @@ export interface CommandOptions {
   readonly env?: Readonly<Record<string, string>>
 }
 
-export const canPin: boolean = spawnSync('taskset', ['-c', '0', 'true']).status === 0
+/** Linux's; without it tools run on any core. */
+const pinner = 'taskset'
+
+export const canPin: boolean = spawnSync(pinner, ['-c', '0', 'true']).status === 0
 
 function placed(command: readonly string[], { cores }: CommandOptions): [string, string[]] {
-  const [program = '', ...args] = cores !== undefined && canPin ? ['taskset', '-c', cores, ...command] : command
+  const [program = '', ...args] = cores !== undefined && canPin ? [pinner, '-c', cores, ...command] : command
   return [program, args]
 }
 

@@ -9,7 +9,7 @@ export interface Extent {
   readonly rounds: number
   /** Timed epochs a turn. */
   readonly epochs: number
-  /** Of operations that do not decode: their epochs take milliseconds. */
+  /** Of operations that do not decode: their epochs take milliseconds, and V8 compiles the loader during the first fifty. */
   readonly copyEpochs: number
   /** Batch sizes that the installed peers may choose from; headrace has the last. */
   readonly batches: readonly number[]
@@ -29,7 +29,7 @@ export const FULL: Extent = {
   links: 5,
   rounds: 3,
   epochs: 3,
-  copyEpochs: 30,
+  copyEpochs: 200,
   batches: [64, 256],
   scalingSeconds: 6,
   scalingRounds: 5,
@@ -46,7 +46,7 @@ export const QUICK: Extent = {
   links: 2,
   rounds: 1,
   epochs: 2,
-  copyEpochs: 4,
+  copyEpochs: 60,
   batches: [64],
   scalingSeconds: 0.5,
   scalingRounds: 1,

@@ -1,17 +1,23 @@
 import { readFileSync } from 'node:fs'
 import { load, openImageCache, randomResizedCrop } from 'headrace'
 
-/** Batches until everything has its size, and the batch that is compared with it. */
-const SETTLED = 50
-const LAST = 250
+/** Batches at whose end memory is read: 200 from early on, and 200 when V8 has compiled all it will. */
+const MARKS = { early: 50, earlyEnd: 250, late: 450, lateEnd: 650 } as const
+
+interface Growth {
+  /** Bytes, after garbage collection. */
+  readonly heap: number
+  /** Of the process's own pages; those of the mapped cache are counted apart. */
+  readonly rss: number
+}
 
 export interface Memory {
   readonly batch: number
   readonly batches: number
-  /** From batch 50 to batch 250, after garbage collection. */
-  readonly heapGrowth: number
-  /** Of the process's own pages; those of the mapped cache are counted apart. */
-  readonly rssGrowth: number
+  /** From batch 50 to batch 250. */
+  readonly early: Growth
+  /** From batch 450 to batch 650. */
+  readonly late: Growth
   readonly peakRss: number
   /** What the peak is made of: before the loader was made, its slots, its scratch, and mapped files. */
   readonly startRss: number
@@ -50,39 +56,46 @@ export async function memory(path: string, batchSize: number): Promise<Memory> {
     batchSize,
     shuffle: true,
     threads: 2,
-    epochs: LAST,
+    epochs: MARKS.lateEnd,
     rank: 0,
     worldSize: 1,
     image: [randomResizedCrop(224)],
   })
-  let settled: Snapshot | undefined
-  let last: Snapshot | undefined
+  const marks: readonly number[] = Object.values(MARKS)
+  const seen = new Map<number, Snapshot>()
   let batches = 0
   let slotBytes = 0
   let scratchBytes = 0
   for await (const batch of loader) {
     if (batch.meta.size === 0) throw new Error('an empty batch')
     batches++
-    if (batches === SETTLED) settled = snapshot()
-    if (batches < LAST) continue
-    last = snapshot()
+    if (marks.includes(batches)) seen.set(batches, snapshot())
+    if (batches < MARKS.lateEnd) continue
     slotBytes = loader.slotBytes
     scratchBytes = loader.scratchBytes
     break
   }
-  if (settled === undefined || last === undefined) throw new Error(`only ${batches} batches`)
+  const at = (mark: number): Snapshot => {
+    const found = seen.get(mark)
+    if (found === undefined) throw new Error(`only ${batches} batches`)
+    return found
+  }
+  const growth = (from: number, to: number): Growth => ({
+    heap: at(to).heap - at(from).heap,
+    rss: at(to).own - at(from).own,
+  })
   const peakRss = process.resourceUsage().maxRSS * 1024
   loader.close()
   await cache.close()
   return {
     batch: batchSize,
     batches,
-    heapGrowth: last.heap - settled.heap,
-    rssGrowth: last.own - settled.own,
+    early: growth(MARKS.early, MARKS.earlyEnd),
+    late: growth(MARKS.late, MARKS.lateEnd),
     peakRss,
     startRss: start.own + start.mapped,
     slotBytes,
     scratchBytes,
-    mappedBytes: Math.max(0, last.mapped - start.mapped),
+    mappedBytes: Math.max(0, at(MARKS.lateEnd).mapped - start.mapped),
   }
 }

@@ -111,7 +111,7 @@ async function main(): Promise<void> {
     results.overhead = await own<Overhead>('overhead', first, '0')
   }
   if (parts.has('memory')) {
-    say('memory over 250 batches')
+    say('memory over 650 batches')
     results.memory = await own<Memory>('memory', first, '0,1', ['--expose-gc'])
   }
   if (parts.has('build')) results.build = await measureCacheBuild(last, extent.buildFiles, extent.buildRounds, say)

@@ -1,7 +1,9 @@
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { type BenchVisionOptions, type BenchVisionReport, benchVision } from '../benchmark/vision/index.ts'
 import { formatBytes } from '../bytes.ts'
 import { PRESETS } from '../vision/index.ts'
+import { flag } from './flags.ts'
+import { pipelineHelp } from './pipelines.ts'
 import { ProgressLine, rates } from './progress.ts'
 import { interrupted, print, printFacts, printJson } from './run.ts'
 import { count, countFromZero, given, share } from './values.ts'
@@ -16,29 +18,30 @@ function vision(): Command {
   return new Command('vision')
     .description('images per second of an image cache')
     .argument('<cache>')
-    .addOption(
-      new Option('--pipeline <name>', 'what is done to every image').choices([...PRESETS]).makeOptionMandatory(),
-    )
-    .option('--size <pixels>', 'side of the output (default 224)', count)
-    .option('--batch <n>', 'images a batch (default 256)', count)
-    .option('--epochs <n>', 'epochs; the first is left out of the median (default 3)', count)
-    .option('--threads <n>', 'decode threads (default: available cores)', count)
-    .option('--prefetch <n>', 'batches made ahead (default 2)', count)
+    .addOption(flag('--pipeline <name>', 'what is done to every image', { choices: PRESETS, required: true }))
+    .addOption(flag('--size <pixels>', 'side of the output', { parse: count, shown: '224' }))
+    .addOption(flag('--batch <n>', 'images a batch', { parse: count, shown: '256' }))
+    .addOption(flag('--epochs <n>', 'epochs; the first of several is not timed', { parse: count, shown: '3' }))
+    .addOption(flag('--threads <n>', 'decode threads', { parse: count, shown: 'available cores' }))
+    .addOption(flag('--prefetch <n>', 'batches made ahead', { parse: count, shown: '2' }))
     .option('--shuffle', 'in shuffled order')
-    .option('--seed <n>', 'of order and crops (default 0)', countFromZero)
-    .addOption(new Option('--dtype <name>', 'element type (default uint8)').choices(['uint8', 'float16', 'float32']))
-    .addOption(new Option('--layout <name>', 'axes (default nhwc)').choices(['nchw', 'nhwc']))
-    .option('--ratio <share>', 'of the shorter side that `center` takes (default 1)', share)
+    .addOption(flag('--seed <n>', 'of order and crops', { parse: countFromZero, shown: '0' }))
+    .addOption(flag('--dtype <name>', 'element type', { choices: ['uint8', 'float16', 'float32'], shown: 'uint8' }))
+    .addOption(flag('--layout <name>', 'axes', { choices: ['nchw', 'nhwc'], shown: 'nhwc' }))
+    .addOption(flag('--ratio <share>', 'of the shorter side that center takes', { parse: share, shown: '1' }))
     .addOption(
-      new Option('--dct <method>', 'islow is exact, ifast is what other loaders use (default islow)').choices([
-        'islow',
-        'ifast',
-      ]),
+      flag('--dct <method>', 'islow is exact, ifast is what other loaders use', {
+        choices: ['islow', 'ifast'],
+        shown: 'islow',
+      }),
     )
     .option('--cold', "drop the cache's pages before the first epoch")
-    .addOption(new Option('--on-error <policy>', 'what a bad image does').choices(['throw', 'skip', 'replace']))
+    .addOption(
+      flag('--on-error <policy>', 'what a bad image does', { choices: ['throw', 'skip', 'replace'], shown: 'throw' }),
+    )
     .option('--json', 'print one JSON document')
     .option('--progress', 'draw progress although stderr is no terminal')
+    .addHelpText('after', pipelineHelp())
     .addHelpText('after', '\nExample:\n  headrace bench vision photos.cache --pipeline rrc --threads 1 --json')
     .action(async (path: string, { json, progress, layout, ...flags }: Flags) => {
       const line = new ProgressLine(progress === true)
@@ -63,12 +66,12 @@ function show(report: BenchVisionReport): void {
   printFacts([
     [
       'images/s',
-      `${Math.round(report.imagesPerSecond).toLocaleString('en-US')} (median of the epochs after the first)`,
+      `${Math.round(report.imagesPerSecond).toLocaleString('en-US')} (${report.epochs.length > 1 ? 'median of the epochs after the first' : 'of the only epoch'})`,
     ],
     ['CPU per image', `${(report.cpuSecondsPerImage * 1e6).toFixed(0)} us`],
     [
       'pipeline',
-      `${report.pipeline} -> [${report.batchShape.join(', ')}] ${report.dtype} ${report.layout}, ${report.threads} thread(s), ${report.simd}`,
+      `${report.pipeline} -> ${delivered(report)}, ${report.threads} ${report.threads === 1 ? 'thread' : 'threads'}, ${report.simd}`,
     ],
     ['cache', `${cache.images.toLocaleString('en-US')} images, ${formatBytes(cache.bytes)}, ${cache.encoding}`],
     ...(cold === undefined
@@ -83,6 +86,14 @@ function show(report: BenchVisionReport): void {
       'peak memory',
       `${formatBytes(report.peakRssBytes)}: slots ${formatBytes(memory.slotBytes)}, scratch ${formatBytes(memory.scratchBytes)}, the rest is Node.js and pages of the cache`,
     ],
-    ...(report.skipped > 0 ? [['skipped', `${report.skipped} images`] as const] : []),
+    ...(['skipped', 'replaced'] as const).flatMap((what) =>
+      report[what] > 0 ? [[what, `${report[what].toLocaleString('en-US')} images, over all epochs`] as const] : [],
+    ),
   ])
+}
+
+/** "[256, 224, 224, 3] uint8 NHWC" */
+function delivered({ pipeline, batchShape, dtype, layout }: BenchVisionReport): string {
+  const shape = `[${batchShape.join(', ')}]${pipeline === 'decode' ? ' ragged' : ''}`
+  return [shape, dtype, ...(layout === null ? [] : [layout])].join(' ')
 }

@@ -1,9 +1,12 @@
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
 import { formatBytes } from '../bytes.ts'
-import { buildImageCache, imageCacheInfo, verifyImageCache } from '../vision/index.ts'
+import { HeadraceError } from '../errors.ts'
+import { type BuildReport, buildImageCache, imageCacheInfo, verifyImageCache } from '../vision/index.ts'
+import { infoFacts } from './cache-info.ts'
+import { flag } from './flags.ts'
 import { duration, ProgressLine, rates } from './progress.ts'
 import { EXIT, interrupted, print, printFacts, printJson } from './run.ts'
-import { count, given } from './values.ts'
+import { count, given, quality } from './values.ts'
 
 export function cacheCommand(): Command {
   return new Command('cache')
@@ -27,7 +30,7 @@ interface BuildFlags {
   progress?: boolean
 }
 
-/** Bad files that are printed one by one; --json has them all. */
+/** Bad and ignored files that are printed one by one; --json has them all. */
 const LISTED = 20
 
 function build(): Command {
@@ -35,17 +38,17 @@ function build(): Command {
     .description('build an image cache from a folder with one sub-folder per class')
     .argument('<source>', 'folder of pictures')
     .argument('<destination>', 'folder that becomes the cache')
-    .addOption(new Option('--encoding <name>', 'how pictures are stored').choices(['jpeg']))
-    .option('--max-side <pixels>', 'scale pictures down to this longer side', count)
-    .option('--short-side <pixels>', 'scale pictures down to this shorter side', count)
-    .option('--quality <1-100>', 'JPEG quality of what is encoded anew (default 95)', count)
-    .option('--workers <n>', 'pictures handled at once (default: available cores)', count)
-    .addOption(new Option('--on-error <policy>', 'what a bad file does').choices(['throw', 'skip']).default('skip'))
+    .addOption(flag('--encoding <name>', 'how pictures are stored', { choices: ['jpeg'], shown: 'jpeg' }))
+    .addOption(flag('--max-side <pixels>', 'scale pictures down to this longer side', { parse: count }))
+    .addOption(flag('--short-side <pixels>', 'scale pictures down to this shorter side', { parse: count }))
+    .addOption(flag('--quality <1-100>', 'JPEG quality of what is encoded anew', { parse: quality, shown: '95' }))
+    .addOption(flag('--workers <n>', 'pictures handled at once', { parse: count, shown: 'available cores' }))
+    .addOption(flag('--on-error <policy>', 'what a bad file does', { choices: ['throw', 'skip'], default: 'skip' }))
     .addOption(
-      new Option('--validate <how>', 'look at the structure of each picture, or decode it').choices([
-        'structure',
-        'decode',
-      ]),
+      flag('--validate <how>', 'look at the structure of each picture, or decode it', {
+        choices: ['structure', 'decode'],
+        shown: 'structure',
+      }),
     )
     .option('--tolerant', 'keep damaged JPEG files that decode in part')
     .option('--force', 'replace the cache that is there')
@@ -59,17 +62,42 @@ function build(): Command {
         signal: interrupted,
         onProgress: ({ images, total, bytes, seconds }) =>
           line.update('building', images, total, rates(images, bytes, seconds, total)),
-      }).finally(() => line.clear())
-      if (json === true) return printJson(report)
-      print(
-        `${destination}: ${report.images.toLocaleString('en-US')} images, ${formatBytes(report.bytes)}, in ${duration(report.seconds)}`,
-      )
-      const reencoded = Object.entries(report.reencoded)
-      if (reencoded.length > 0) print(`encoded anew: ${reencoded.map(([type, n]) => `${n} ${type}`).join(', ')}`)
-      if (report.skipped.length > 0) print(`skipped ${report.skipped.length} bad files:`)
-      for (const { key, code, reason } of report.skipped.slice(0, LISTED)) print(`  ${key}: ${reason} [${code}]`)
-      if (report.skipped.length > LISTED) print(`  and ${report.skipped.length - LISTED} more; --json lists them all`)
+      })
+        .catch(goesOn)
+        .finally(() => line.clear())
+      if (json === true) printJson(report)
+      else showBuild(destination, report)
     })
+}
+
+/** An interrupted build says how it goes on. */
+function goesOn(error: unknown): never {
+  if (!interrupted.aborted) throw error
+  throw new HeadraceError('E_CANCELLED', 'interrupted', {
+    hint: 'the same command goes on where it stopped',
+    cause: error,
+  })
+}
+
+function showBuild(destination: string, report: BuildReport): void {
+  const { images, bytes, seconds, reencoded, skipped, ignored, resumedAt } = report
+  print(`${destination}: ${images.toLocaleString('en-US')} images, ${formatBytes(bytes)}, in ${duration(seconds)}`)
+  if (resumedAt > 0) print(`went on at ${resumedAt.toLocaleString('en-US')}, where an earlier build stopped`)
+  const types = Object.entries(reencoded)
+  if (types.length > 0) print(`encoded anew: ${types.map(([type, n]) => `${n} ${type}`).join(', ')}`)
+  if (ignored.length > 0) {
+    const more = ignored.length > LISTED ? `, and ${ignored.length - LISTED} more` : ''
+    print(
+      `ignored ${plural(ignored.length, 'file')} outside class folders: ${ignored.slice(0, LISTED).join(', ')}${more}`,
+    )
+  }
+  if (skipped.length > 0) print(`skipped ${plural(skipped.length, 'bad file')}:`)
+  for (const { key, code, reason } of skipped.slice(0, LISTED)) print(`  ${key}: ${reason} [${code}]`)
+  if (skipped.length > LISTED) print(`  and ${skipped.length - LISTED} more; --json lists them all`)
+}
+
+function plural(n: number, noun: string): string {
+  return `${n.toLocaleString('en-US')} ${noun}${n === 1 ? '' : 's'}`
 }
 
 function info(): Command {
@@ -80,26 +108,19 @@ function info(): Command {
     .addHelpText('after', '\nExample:\n  headrace cache info photos.cache --json')
     .action(async (path: string, { json }: { json?: boolean }) => {
       const found = await imageCacheInfo(path)
-      if (json === true) return printJson(found)
-      const fields = Object.entries(found.fields).map(
-        ([name, field]) => `${name} (${JSON.stringify(field).replace(/[{}"]/g, '').replaceAll(',', ', ')})`,
-      )
-      printFacts([
-        ['images', found.images.toLocaleString('en-US')],
-        ['bytes', formatBytes(found.bytes)],
-        ['encoding', found.encoding],
-        ['fields', fields.join('; ')],
-        ['source', typeof found.source === 'string' ? found.source : (found.source?.url ?? 'not known')],
-        ['version', found.version],
-        ['libjpeg-turbo', found.libjpegTurbo],
-        ['SIMD', found.simd],
-      ])
+      if (json === true) printJson(found)
+      else printFacts(infoFacts(found))
     })
 }
 
+const LOOKED_AT = {
+  checksums: 'checksums match',
+  structure: 'sizes and structure only: this cache has no checksums',
+} as const
+
 function verify(): Command {
   return new Command('verify')
-    .description('check every byte of a cache against its checksums')
+    .description('check every byte of a cache against its checksums (of a cache without them: sizes and structure)')
     .argument('<cache>')
     .option('--json', 'print one JSON document')
     .option('--progress', 'draw progress although stderr is no terminal')
@@ -112,7 +133,9 @@ function verify(): Command {
       }).finally(() => line.clear())
       if (json === true) printJson(result)
       else if (result.ok)
-        print(`${path}: ${result.images.toLocaleString('en-US')} images, ${formatBytes(result.bytes)}: sound`)
+        print(
+          `${path}: ${result.images.toLocaleString('en-US')} images, ${formatBytes(result.bytes)}: sound (${LOOKED_AT[result.checked]})`,
+        )
       else {
         print(`${path}: damaged`)
         for (const { file, sample, key, reason } of result.problems)

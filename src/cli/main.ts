@@ -1,8 +1,10 @@
 #!/usr/bin/env node
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
+import { fromSystemError } from '../errors.ts'
 import { benchCommand } from './bench.ts'
 import { cacheCommand } from './cache.ts'
+import { settle } from './flags.ts'
 import { planCommand } from './plan.ts'
 import { previewCommand } from './preview.ts'
 import { EXIT, reportError, setVerbose, watchInterrupts } from './run.ts'
@@ -18,24 +20,35 @@ const program = new Command('headrace')
   .addCommand(benchCommand())
   .addCommand(previewCommand())
   .addCommand(planCommand())
+  .addCommand(helpCommand())
   .addHelpText(
     'after',
     '\nExample:\n  headrace cache build photos/ photos.cache && headrace bench vision photos.cache --pipeline rrc',
   )
 
-/** What commander takes over for no command that was made elsewhere: it ends the process itself unless told otherwise. */
-function settle(command: Command): void {
-  command.exitOverride().showHelpAfterError('(--help tells what there is)')
-  for (const child of command.commands) settle(child)
+/** `headrace help cache build` is `headrace cache build --help`. */
+function helpCommand(): Command {
+  return new Command('help')
+    .description('show the help of a command')
+    .argument('[command...]', 'such as: cache build')
+    .action((names: readonly string[]) => {
+      let command: Command = program
+      for (const name of names)
+        command =
+          command.commands.find((child) => child.name() === name) ?? command.error(`error: unknown command '${name}'`)
+      command.help()
+    })
 }
 
 settle(program)
 watchInterrupts()
-// A reader that has enough (`| head`) is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that has enough (`| head`) is no failure.
   if (error.code === 'EPIPE') process.exit(EXIT.done)
-  throw error
+  process.exit(reportError(fromSystemError(error, 'writing to stdout')))
 })
+// There is no one left to tell.
+process.stderr.on('error', () => {})
 try {
   await program.parseAsync()
 } catch (error) {

@@ -1,5 +1,8 @@
-import { Command, Option } from 'commander'
+import { Command } from 'commander'
+import { HeadraceError } from '../errors.ts'
 import { load, openImageCache, PRESETS, type Preset, preset, type RecordedPlan } from '../vision/index.ts'
+import { flag } from './flags.ts'
+import { pipelineHelp } from './pipelines.ts'
 import { print, printJson } from './run.ts'
 import { count, countFromZero } from './values.ts'
 
@@ -9,7 +12,7 @@ interface Flags {
   epoch: number
   step: number
   pipeline: Preset
-  size: number
+  size?: number
   sequential?: boolean
   rank: number
   worldSize: number
@@ -20,16 +23,17 @@ export function planCommand(): Command {
   return new Command('plan')
     .description('show what one step will load: samples, crops, flips')
     .argument('<cache>')
-    .option('--batch <n>', 'samples per rank', count, 32)
-    .option('--seed <n>', 'of order and crops', countFromZero, 0)
-    .option('--epoch <n>', 'which epoch', countFromZero, 0)
-    .option('--step <n>', 'which step of it', countFromZero, 0)
-    .addOption(new Option('--pipeline <name>', 'what is done to every image').choices([...PRESETS]).default('train'))
-    .option('--size <pixels>', 'side of the output', count, 224)
+    .addOption(flag('--batch <n>', 'samples per rank', { parse: count, default: 32 }))
+    .addOption(flag('--seed <n>', 'of order and crops', { parse: countFromZero, default: 0 }))
+    .addOption(flag('--epoch <n>', 'which epoch', { parse: countFromZero, default: 0 }))
+    .addOption(flag('--step <n>', 'which step of it', { parse: countFromZero, default: 0 }))
+    .addOption(flag('--pipeline <name>', 'what is done to every image', { choices: PRESETS, default: 'train' }))
+    .addOption(flag('--size <pixels>', 'side of the output', { parse: count, shown: '224' }))
     .option('--sequential', 'in the order of the cache, not shuffled')
-    .option('--rank <n>', 'this process', countFromZero, 0)
-    .option('--world-size <n>', 'of so many', count, 1)
+    .addOption(flag('--rank <n>', 'this process', { parse: countFromZero, default: 0 }))
+    .addOption(flag('--world-size <n>', 'of so many', { parse: count, default: 1 }))
     .option('--json', 'print one JSON document, which loader.replay() takes')
+    .addHelpText('after', pipelineHelp())
     .addHelpText('after', '\nExample:\n  headrace plan photos.cache --batch 4 --seed 7 --epoch 0 --step 0')
     .action(
       async (path: string, { batch, seed, epoch, step, pipeline, size, sequential, rank, worldSize, json }: Flags) => {
@@ -44,6 +48,7 @@ export function planCommand(): Command {
           ...(image.length === 0 ? {} : { image }),
         })
         try {
+          if (step >= loader.steps) throw noStep(step, loader.steps)
           const plan = await loader.planStep(epoch, step)
           if (json === true) printJson(plan)
           else show(plan, (id) => cache.describe(id))
@@ -53,6 +58,11 @@ export function planCommand(): Command {
         }
       },
     )
+}
+
+function noStep(step: number, steps: number): HeadraceError {
+  const there = steps === 0 ? 'no steps' : steps === 1 ? '1 step, which is 0' : `${steps} steps, 0 to ${steps - 1}`
+  return new HeadraceError('E_USAGE', `--step ${step}: the epoch has ${there}`)
 }
 
 interface Crop {

@@ -1,4 +1,4 @@
-import { HeadraceError } from '../errors.ts'
+import { HeadraceError, isHeadraceError } from '../errors.ts'
 
 /** What every command shares: JSON or text on stdout, one-line errors on stderr, exit codes, Ctrl-C. */
 
@@ -40,17 +40,28 @@ export function watchInterrupts(): void {
   process.on('SIGTERM', stop)
 }
 
+/** What the user can do. The library names its options; here they are flags. */
+function printHint({ details: { hint } }: HeadraceError): void {
+  if (hint === undefined) return
+  const text = hint.replace(/ \(--on-error \w+\)/, '').replace(/onError: '(\w+)'(?: or '(\w+)')?/, onErrorFlag)
+  process.stderr.write(`hint: ${text}\n`)
+}
+
+function onErrorFlag(_: string, first: string, second: string | undefined): string {
+  return `--on-error ${first}${second === undefined ? '' : ` or --on-error ${second}`}`
+}
+
 /** The error as the user sees it, and the exit code that goes with it. */
 export function reportError(error: unknown): number {
   if (interrupt.signal.aborted) {
     process.stderr.write('headrace: interrupted\n')
+    if (isHeadraceError(error, 'E_CANCELLED')) printHint(error)
     return EXIT.interrupted
   }
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof HeadraceError ? ` [${error.code}]` : ''
   process.stderr.write(`headrace: ${message}${code}\n`)
-  if (error instanceof HeadraceError && error.details.hint !== undefined)
-    process.stderr.write(`hint: ${error.details.hint}\n`)
+  if (error instanceof HeadraceError) printHint(error)
   if (verbose && error instanceof Error)
     process.stderr.write(`${error.stack}\n${error.cause === undefined ? '' : `cause: ${String(error.cause)}\n`}`)
   return error instanceof HeadraceError && error.code === 'E_USAGE' ? EXIT.usage : EXIT.failed

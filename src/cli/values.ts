@@ -16,6 +16,18 @@ export function countFromZero(text: string): number {
   return value
 }
 
+export function quality(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || value < 1 || value > 100)
+    throw new InvalidArgumentError('It must be an integer from 1 to 100.')
+  return value
+}
+
+export function pngFile(text: string): string {
+  if (!/[^/]\.png$/i.test(text)) throw new InvalidArgumentError('It must end in .png.')
+  return text
+}
+
 export function share(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !(value > 0 && value <= 1))

@@ -23,14 +23,15 @@ function typeOf(value: unknown): string {
   return typeof value === 'string' ? 'string' : show(value)
 }
 
+export function missingField(sample: number, field: string): HeadraceError {
+  return new HeadraceError('E_USAGE', `sample ${sample} has no field ${show(field)}`, { sample, field })
+}
+
 function detectField(name: string, values: readonly unknown[]): Field {
   const types = values.map(typeOf)
   const all = (...allowed: readonly string[]): boolean => types.every((type) => allowed.includes(type))
-  if (all('image', 'bytes')) {
-    // one damaged picture among the first must not turn the whole field into plain bytes
-    const images = types.filter((type) => type === 'image').length
-    return images * 2 > types.length ? IMAGE : BYTES
-  }
+  // damaged pictures among the first must not turn the whole field into plain bytes: they are bad samples
+  if (all('image', 'bytes')) return types.includes('image') ? IMAGE : BYTES
   if (all('string')) return STRING
   if (all('integer')) return INT64
   if (all('integer', 'number')) return FLOAT64
@@ -48,12 +49,15 @@ function detectField(name: string, values: readonly unknown[]): Field {
 }
 
 /**
- * The schema of samples like these: Uint8Arrays are an image field where more than half of them start like a picture,
- * else bytes; integers (also boolean and bigint) are int64, numbers that are not all integers float64.
+ * The schema of samples like these: Uint8Arrays are an image field where any of them starts like a picture, else bytes; integers (also boolean and bigint) are int64, numbers that are not all integers float64.
  */
 export function detectSchema(samples: readonly LooseSample[]): Schema {
   const names = Object.keys(samples[0] ?? {})
   if (names.length === 0) throw new HeadraceError('E_USAGE', 'sample 0 has no fields')
+  for (const name of names) {
+    const without = samples.findIndex((sample) => !Object.hasOwn(sample, name))
+    if (without >= 0) throw missingField(without, name)
+  }
   return Object.fromEntries(
     names.map((name) => [
       name,

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { knownOptions } from '../checks.ts'
-import { HeadraceError } from '../errors.ts'
+import { fromSystemError, HeadraceError } from '../errors.ts'
 import { imageType } from '../formats/image-type.ts'
-import { openStore } from '../storage/open.ts'
+import { localDirectory, openStore } from '../storage/open.ts'
 import type { Store } from '../storage/types.ts'
+import { statOrAbsent } from '../storage/walk.ts'
 import type { Dataset, Field, ReadOptions, Sample } from './types.ts'
 
 /** Samples of a folder with one sub-folder a class. */
@@ -135,12 +136,27 @@ function pick(sample: Sample, fields: readonly string[]): Sample {
   return Object.fromEntries(Object.entries(sample).filter(([name]) => fields.includes(name)))
 }
 
+/** Says what is wrong with a local root before a store takes it for an empty one. */
+async function checkRoot(root: string): Promise<void> {
+  const path = localDirectory(root)
+  if (path === undefined || path === '') return
+  const found = await statOrAbsent(path).catch((error) => {
+    throw fromSystemError(error, `looking at ${root}`, { path })
+  })
+  if (found === undefined) throw new HeadraceError('E_NOT_FOUND', `${root} does not exist`, { path })
+  if (!found.isDirectory())
+    throw new HeadraceError('E_USAGE', `${root} is a file; the source must be a folder with one sub-folder per class`, {
+      path,
+    })
+}
+
 /**
- * Opens a folder of pictures, local (a path or file: URL) or in any store. E_NOT_FOUND where it has no files in class
- * folders. Listing reads no file.
+ * Opens a folder of pictures, local (a path or file: URL) or in any store. E_NOT_FOUND where it is not there or has no
+ * files in class folders, E_USAGE for a file. Listing reads no file.
  */
 export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
   knownOptions('imageFolder', options, ['signal'])
+  await checkRoot(root)
   const store = await openStore(root)
   try {
     const classes = new Map<string, Listed[]>()

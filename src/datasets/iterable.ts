@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { knownOptions, show } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
-import { checkedValue, detectSchema, type LooseSample, type LooseValue } from './field-types.ts'
+import { checkedValue, detectSchema, type LooseSample, type LooseValue, missingField } from './field-types.ts'
 import type { Dataset, Sample, Schema } from './types.ts'
 
 /** Samples as objects with the same fields each, or as tuples whose fields `fieldNames` names. */
@@ -101,8 +101,7 @@ function checkedSample(sample: LooseSample, id: number, schema: Schema): Sample 
       throw new HeadraceError('E_USAGE', `sample ${id} has a field ${show(name)} that sample 0 does not have`)
   }
   const entries = Object.entries(schema).map(([name, field]) => {
-    if (!Object.hasOwn(sample, name))
-      throw new HeadraceError('E_USAGE', `sample ${id} has no field ${show(name)}`, { sample: id, field: name })
+    if (!Object.hasOwn(sample, name)) throw missingField(id, name)
     return [name, checkedValue(id, name, field, sample[name])] as const
   })
   return Object.fromEntries(entries)

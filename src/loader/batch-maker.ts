@@ -1,14 +1,18 @@
-import type { Dataset, Sample } from '../datasets/types.ts'
-import { isHeadraceError } from '../errors.ts'
+import type { Dataset, ReadOptions, Sample } from '../datasets/types.ts'
+import { type ErrorCode, fromSystemError, isHeadraceError } from '../errors.ts'
 import { native } from '../native.ts'
 import { makeBatch, makeLease } from './batch.ts'
 import type { RowFault } from './faults.ts'
 import type { StepPlan } from './plan.ts'
 import type { SlotClaim } from './slots.ts'
 import type { Batch, DecodePlan, Decoder, FieldBatch, Rows, SampleFault } from './types.ts'
+import { valueFault } from './values.ts'
 
 /** Fields start at multiples of this in a slot: a cache line, and any element type. */
 const FIELD_ALIGN = 64
+
+/** What is wrong with a sample itself. Anything else (a network, a server, a time-out) says nothing about it and is thrown. */
+const LASTING: readonly ErrorCode[] = ['E_CORRUPT', 'E_UNSUPPORTED', 'E_NOT_FOUND', 'E_ACCESS', 'E_LIMIT', 'E_CHECKSUM']
 
 export interface Prepared {
   readonly batch: Batch
@@ -78,14 +82,19 @@ export class BatchMaker {
     if (failed.length > 0) return { faults: failed.sort((a, b) => a.row - b.row).map(({ fault }) => fault) }
 
     const lease = makeLease(native.leaseSlot(handle, bytes), () => claim.drop())
-    const fields: Record<string, FieldBatch> = {}
-    for (const [name, decoder] of this.#decoders)
-      fields[name] = decoder.deliver(plans.get(name) as DecodePlan, lease.buffer, offsets.get(name) as number)
-    const index = new BigInt64Array(lease.buffer, 0, count)
-    for (let row = 0; row < count; row++) index[row] = BigInt(plan.ids[row] as number)
-    const { epoch, step, padding } = plan
-    const meta = { epoch, step, size: count, padding, index: { data: index, shape: [count], dtype: 'int64' as const } }
-    return { plan, batch: makeBatch(fields, meta, lease) }
+    try {
+      const fields: Record<string, FieldBatch> = {}
+      for (const [name, decoder] of this.#decoders)
+        fields[name] = decoder.deliver(plans.get(name) as DecodePlan, lease.buffer, offsets.get(name) as number)
+      const index = new BigInt64Array(lease.buffer, 0, count)
+      for (let row = 0; row < count; row++) index[row] = BigInt(plan.ids[row] as number)
+      const { epoch, step, padding } = plan
+      const ids = { data: index, shape: [count], dtype: 'int64' as const }
+      return { plan, batch: makeBatch(fields, { epoch, step, size: count, padding, index: ids }, lease) }
+    } catch (error) {
+      lease.release()
+      throw error
+    }
   }
 
   async #planFields(plan: StepPlan, recorded?: RecordedFields): Promise<PlannedFields> {
@@ -111,19 +120,33 @@ export class BatchMaker {
     const options = this.#signal === undefined ? { fields } : { fields, signal: this.#signal }
     const samples = await Promise.all(
       Array.from(plan.ids, (id, row) =>
-        this.#dataset.read(id, options).catch((error: unknown) => {
-          if (!isHeadraceError(error) || error.code === 'E_CANCELLED') throw error
-          faults[row] = this.#describe(
-            plan,
-            fields[0] as string,
-            { row, code: error.code, reason: error.message },
-            true,
-          )
-          return undefined
-        }),
+        this.#read(id, options).then(
+          (sample) => {
+            for (const field of fields) {
+              const reason = valueFault(sample, field, this.#dataset.schema[field])
+              if (reason === undefined) continue
+              faults[row] = this.#describe(plan, field, { row, code: 'E_CORRUPT', reason }, true)
+              return undefined
+            }
+            return sample
+          },
+          (cause: unknown) => {
+            const key = this.#dataset.describe(id)
+            const error = fromSystemError(cause, `sample ${id} (${key})`, { sample: id, key })
+            if (!LASTING.includes(error.code)) throw error
+            const reason = isHeadraceError(cause) ? cause.message : error.message
+            faults[row] = this.#describe(plan, fields[0] as string, { row, code: error.code, reason }, true)
+            return undefined
+          },
+        ),
       ),
     )
     return { samples, faults: faults.filter((fault) => fault !== undefined) }
+  }
+
+  /** A dataset of someone else's may throw at once in place of rejecting. */
+  async #read(id: number, options: ReadOptions): Promise<Sample> {
+    return this.#dataset.read(id, options)
   }
 
   #describe(plan: StepPlan, field: string, { row, code, reason }: SampleFault, lasting: boolean): RowFault {

@@ -1,4 +1,5 @@
 import type { Tensor } from '../dtype.ts'
+import { HeadraceError } from '../errors.ts'
 import { native } from '../native.ts'
 import type { Batch, BatchMeta, FieldBatch } from './types.ts'
 
@@ -26,6 +27,7 @@ export function makeBatch(fields: Readonly<Record<string, FieldBatch>>, meta: Ba
     ...fields,
     meta,
     copy() {
+      if (lease.buffer.byteLength === 0) throw new HeadraceError('E_STATE', 'the batch is released: copy it before')
       const own = lease.buffer.slice(0)
       const copied = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, overBuffer(value, own)]))
       return makeBatch(copied, { ...meta, index: overBuffer(meta.index, own) }, { buffer: own, release() {} })

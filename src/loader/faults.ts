@@ -32,11 +32,17 @@ export interface LoaderReport {
 const MAX_FAULT_RECORDS = 1000
 /** Other samples tried for one place before giving up. */
 const MAX_REPLACEMENTS = 16
-/** Repeats of replacements are counted from here, so that a replacement is not the twin of its sample's own turn. */
+/** Repeats of replacements lie from here on, so that a replacement is not the twin of its sample's own turn. */
 const REPLACEMENT_REPEAT = 2 ** 31
 
+/** Two places that get the same stand-in differ in this, so that they do not show the same crop. */
+function replacementRepeat(id: number, repeat: number, attempt: number): number {
+  const mixed = Math.imul(id ^ Math.floor(id / 2 ** 32), 0x9e3779b1) ^ Math.imul(repeat + 1, 0x85ebca6b) ^ attempt
+  return REPLACEMENT_REPEAT + (mixed >>> 1)
+}
+
 /**
- * Turns bad samples into other ones. The stand-in of a sample is a pure function of (seed, epoch, sample id), tried in a
+ * Turns bad samples into other ones. The stand-in of a sample is a pure function of (seed, epoch, sample id, repeat), tried in a
  * fixed order, so a run that meets a bad sample for the first time and one that knows it deliver the same batch. Damage
  * that one crop met counts for that draw alone: a run that resumes behind it must deliver the same as one that saw it.
  */
@@ -95,9 +101,10 @@ class Substitution {
     const repeats = plan.repeats.slice()
     const draws = new Draws(this.#seed, plan.epoch, viewKey('replacement'))
     for (const [row, id] of plan.ids.entries()) {
-      let repeat = repeats[row] as number
-      if (!this.#isBad(plan.epoch, id, repeat)) continue
-      draws.begin(id, 0)
+      const original = repeats[row] as number
+      if (!this.#isBad(plan.epoch, id, original)) continue
+      draws.begin(id, original)
+      let repeat = original
       let attempt = 0
       let candidate = id
       do {
@@ -106,7 +113,7 @@ class Substitution {
             sample: id,
           })
         candidate = Math.floor(draws.at(attempt++) * this.#length)
-        repeat = REPLACEMENT_REPEAT + attempt
+        repeat = replacementRepeat(id, original, attempt)
       } while (candidate === id || this.#isBad(plan.epoch, candidate, repeat))
       ids[row] = candidate
       repeats[row] = repeat

@@ -1,8 +1,9 @@
 export type { Tail } from '../sampling/shards.ts'
 export type { RecordedFields } from './batch-maker.ts'
 export type { FaultRecord, LoaderReport } from './faults.ts'
-export { Loader, type RecordedPlan } from './loader.ts'
+export { Loader } from './loader.ts'
 export { LOADER_OPTIONS, type LoaderOptions, type OnError } from './options.ts'
+export type { RecordedPlan } from './recorded-plan.ts'
 export { locate, type StoredSource } from './source.ts'
 export type { LoaderState } from './state.ts'
 export type {

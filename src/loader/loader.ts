@@ -2,30 +2,18 @@ import type { Dataset } from '../datasets/types.ts'
 import { HeadraceError, isHeadraceError, throwIfAborted } from '../errors.ts'
 import { native } from '../native.ts'
 import { type ShardPlan, shardPlan } from '../sampling/shards.ts'
-import { BatchMaker, type Prepared, type RecordedFields } from './batch-maker.ts'
+import { BatchMaker, type Prepared } from './batch-maker.ts'
 import { within } from './deadline.ts'
 import { FaultPolicy, faultError, type LoaderReport, type RowFault } from './faults.ts'
 import { genericDecoder } from './fields.ts'
-import { type LoaderOptions, type LoaderSettings, settle } from './options.ts'
+import { type LoaderOptions, type LoaderSettings, OWN_ORDER, settle } from './options.ts'
 import { planStep, type StepPlan } from './plan.ts'
+import { checkRecordedPlan, type RecordedPlan } from './recorded-plan.ts'
 import { SlotClaim, SlotRing } from './slots.ts'
 import { checkState, fingerprintOf, type LoaderState } from './state.ts'
 import type { Batch, DecoderFactory } from './types.ts'
 
-/** A step's plan with what each field decides, as JSON: print it, keep it, replay it. */
-export interface RecordedPlan {
-  readonly version: 1
-  readonly fingerprint: string
-  readonly seed: number
-  readonly epoch: number
-  readonly step: number
-  readonly padding: number
-  readonly ids: readonly number[]
-  readonly repeats: readonly number[]
-  readonly fields: RecordedFields
-}
-
-/** Milliseconds that a loop which is left waits for what is still being made. */
+/** How long the end of a loop waits for batches that are still being made, ms: a read may never come back. */
 const END_GRACE = 1000
 
 let groups = 0
@@ -42,6 +30,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   readonly #settings: LoaderSettings
   readonly #fingerprint: string
   readonly #maker: BatchMaker
+  readonly #samples: number
   readonly #policy: FaultPolicy
   readonly #shards: ShardPlan
   #ring: SlotRing | undefined
@@ -66,6 +55,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
       })
     this.#shards = shardPlan({ ...settings, length })
     this.#policy = new FaultPolicy(settings.onError, settings.seed, dataset.length ?? length)
+    this.#samples = dataset.length ?? length
     const group = newGroup()
     const special = decoders(settings, group)
     const fields = settings.fields.map(
@@ -125,8 +115,8 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   async planStep(epoch: number, step: number): Promise<RecordedPlan> {
     if (!Number.isSafeInteger(step) || step < 0 || step >= this.steps)
       throw new HeadraceError('E_USAGE', `step must be an integer from 0 to ${this.steps - 1}, but got ${step}`)
-    this.#settings.sampler.prepare(epoch)
-    const plan = planStep(this.#settings.sampler, this.#shards, epoch, step)
+    this.#refuseClosed('planStep')
+    const plan = this.#planOf(epoch, step)
     return {
       version: 1,
       fingerprint: this.#fingerprint,
@@ -145,26 +135,22 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
    * says, for another one would not be what was planned.
    */
   async replay(recorded: RecordedPlan): Promise<B> {
-    if (recorded.version !== 1)
-      throw new HeadraceError('E_STATE', `plan version must be 1, but got ${recorded.version}`)
-    if (recorded.fingerprint !== this.#fingerprint)
-      throw new HeadraceError('E_STATE', 'the plan was made over another dataset or order')
-    const { epoch, step, padding } = recorded
-    const plan = {
-      epoch,
-      step,
-      padding,
-      ids: Float64Array.from(recorded.ids),
-      repeats: Uint32Array.from(recorded.repeats),
-    }
-    if (this.#closed) throw new HeadraceError('E_STATE', 'replay: the loader is closed')
-    const claim = new SlotClaim(this.#slotRing(), Promise.resolve())
+    this.#refuseClosed('replay')
+    const { plan, fields } = checkRecordedPlan(recorded, this.#fingerprint, this.#samples)
+    // A slot of its own, which goes when the batch is released: replayed batches may stay as long as they like.
+    const ring = new SlotRing(1, this.#settings.ringBytes)
+    const claim = new SlotClaim(ring, Promise.resolve())
+    const { timeout, signal } = this.#settings
+    const made = this.#maker.attempt(plan, claim, fields).finally(() => ring.close())
     try {
-      const result = await this.#maker.attempt(plan, claim, recorded.fields)
+      const result = await within(quiet(made), timeout, signal)
       if ('batch' in result) return result.batch as B
       throw faultError((result.faults[0] as RowFault).record)
     } catch (error) {
-      claim.drop()
+      made.then(
+        (result) => ('batch' in result ? result.batch.release() : claim.drop()),
+        () => claim.drop(),
+      )
       throw error
     }
   }
@@ -193,8 +179,12 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     this.close()
   }
 
-  #refuseWhileIterating(what: string): void {
+  #refuseClosed(what: string): void {
     if (this.#closed) throw new HeadraceError('E_STATE', `${what}: the loader is closed`)
+  }
+
+  #refuseWhileIterating(what: string): void {
+    this.#refuseClosed(what)
     if (this.#iterating) throw new HeadraceError('E_STATE', `${what}: the loader is being iterated already`)
   }
 
@@ -207,6 +197,12 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   #slotRing(): SlotRing {
     this.#ring ??= new SlotRing(this.#settings.prefetch + 1, this.#settings.ringBytes)
     return this.#ring
+  }
+
+  #planOf(epoch: number, step: number): StepPlan {
+    const { sampler, order } = this.#settings
+    sampler.prepare(epoch)
+    return planStep(sampler, this.#shards, epoch, step, order === OWN_ORDER)
   }
 
   #stepAt(position: number): number {
@@ -232,7 +228,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
       for (; next < this.steps && ahead.length < prefetch; next++) {
         const claim = new SlotClaim(this.#slotRing(), turn)
         turn = claim.settled
-        ahead.push(quiet(this.#prepare(planStep(sampler, this.#shards, epoch, next), claim)))
+        ahead.push(quiet(this.#prepare(this.#planOf(epoch, next), claim)))
       }
     }
     try {
@@ -251,6 +247,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
         this.#epoch = last ? epoch + 1 : epoch
         this.#position = last ? 0 : reached
         yield current.batch as B
+        this.#refuseClosed('the next batch')
       }
       this.#epoch = epoch + 1
       this.#position = 0

@@ -1,4 +1,12 @@
-import { finiteNumber, knownOptions, nonNegativeInteger, oneOf, positiveInteger, show } from '../checks.ts'
+import {
+  booleanOption,
+  finiteNumber,
+  knownOptions,
+  nonNegativeInteger,
+  oneOf,
+  positiveInteger,
+  show,
+} from '../checks.ts'
 import { availableCores } from '../cores.ts'
 import type { Dataset, Schema } from '../datasets/types.ts'
 import { discoverRank } from '../distributed/rank.ts'
@@ -51,6 +59,9 @@ export interface LoaderOptions {
   readonly signal?: AbortSignal
 }
 
+/** The order of a sampler that the user brings. */
+export const OWN_ORDER = 'own'
+
 /** Every option settled. */
 export interface LoaderSettings {
   readonly batchSize: number
@@ -97,28 +108,28 @@ const DEFAULT_PREFETCH = 2
 /** 1 GiB: three float32 batches of 256 at 224 pixels take 462 MB. */
 const DEFAULT_RING_BYTES = 2 ** 30
 const RESERVED_FIELDS = ['meta', 'copy', 'release']
-const MAX_EPOCH = 2 ** 32 - 1
+export const MAX_EPOCH = 2 ** 32 - 1
+/** The longest that a timer can wait, ms. */
+const MAX_TIMEOUT = 2 ** 31 - 1
 
 function chooseSampler(options: LoaderOptions, length: number, seed: number): { sampler: Sampler; order: string } {
   const { sampler } = options
-  if (typeof sampler === 'object') {
-    if (!Number.isSafeInteger(sampler.length) || sampler.length < 0)
-      throw new HeadraceError(
-        'E_USAGE',
-        `sampler.length must be an integer of 0 or more, but got ${show(sampler.length)}`,
-      )
-    return { sampler, order: 'own' }
+  const shuffle = booleanOption('shuffle', options.shuffle ?? false)
+  if (typeof sampler === 'object' && sampler !== null) {
+    nonNegativeInteger('sampler.length', sampler.length)
+    for (const method of ['prepare', 'fill'] as const)
+      if (typeof sampler[method] !== 'function')
+        throw new HeadraceError('E_USAGE', `sampler.${method} must be a function, but got ${show(sampler[method])}`)
+    return { sampler, order: OWN_ORDER }
   }
   const order =
-    sampler === undefined
-      ? options.shuffle
-        ? 'random'
-        : 'sequential'
-      : oneOf('sampler', sampler, ['sequential', 'random'])
+    sampler === undefined ? (shuffle ? 'random' : 'sequential') : oneOf('sampler', sampler, ['sequential', 'random'])
   return { order, sampler: order === 'random' ? randomSampler(length, seed) : sequentialSampler(length) }
 }
 
 function chooseFields(schema: Schema, wanted: readonly string[] | undefined): readonly string[] {
+  if (wanted !== undefined && !Array.isArray(wanted))
+    throw new HeadraceError('E_USAGE', `fields must be an array of names, but got ${show(wanted)}`)
   const names = wanted ?? Object.keys(schema)
   for (const name of names) {
     if (!Object.hasOwn(schema, name))
@@ -148,6 +159,7 @@ function chooseBatchSize(options: LoaderOptions, worldSize: number): number {
     throw new HeadraceError(
       'E_CONFIG',
       `the state's global batch of ${resume.globalBatch} cannot be divided among worldSize ${worldSize}`,
+      { hint: 'resume with a world size that divides the global batch' },
     )
   return resume.globalBatch / worldSize
 }
@@ -164,6 +176,13 @@ export function settle(dataset: Dataset, options: LoaderOptions): LoaderSettings
       'E_STATE',
       `the state was made with seed ${resume.seed}, but seed ${show(options.seed)} is asked for`,
     )
+  if (resume !== undefined && options.epoch !== undefined && options.epoch !== resume.epoch)
+    throw new HeadraceError(
+      'E_STATE',
+      `the state stands in epoch ${resume.epoch}, but epoch ${show(options.epoch)} is asked for`,
+    )
+  if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
+    throw new HeadraceError('E_USAGE', `signal must be an AbortSignal, but got ${show(options.signal)}`)
   const seed = nonNegativeInteger('seed', resume?.seed ?? options.seed ?? 0)
   const { rank, worldSize } = chooseRank(options)
   return {
@@ -181,7 +200,7 @@ export function settle(dataset: Dataset, options: LoaderOptions): LoaderSettings
     position: resume?.position ?? 0,
     fields: chooseFields(dataset.schema, options.fields),
     onError: oneOf('onError', options.onError ?? 'throw', ['throw', 'skip', 'replace']),
-    timeout: options.timeout === undefined ? undefined : finiteNumber('timeout', options.timeout, 1),
+    timeout: options.timeout === undefined ? undefined : finiteNumber('timeout', options.timeout, 1, MAX_TIMEOUT),
     signal: options.signal,
   }
 }

@@ -1,5 +1,7 @@
 import { constants as bufferLimits } from 'node:buffer'
 import fs from 'node:fs'
+import { mkdir, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import { HeadraceError, throwIfAborted } from '../errors.ts'
 
 /**
@@ -84,6 +86,50 @@ export function allocate(length: number, key: string): Uint8Array {
   if (length > bufferLimits.MAX_LENGTH)
     throw new HeadraceError('E_LIMIT', `${key}: ${length} bytes do not fit into one array; read it in ranges`, { key })
   return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+}
+
+/** Without O_NONBLOCK, opening a named pipe that nobody writes to would never return; for files it means nothing. */
+export const READ_FLAGS = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK
+
+/**
+ * Reads a small file whole. E_CORRUPT for what is no regular file (a pipe would be waited for, a device need not end)
+ * and for one of more than `limit` bytes. System errors come as they are.
+ */
+export async function readRegularFile(path: string, limit: number): Promise<Buffer> {
+  const fd = await openDescriptor(path, READ_FLAGS)
+  try {
+    const stats = await statDescriptor(fd)
+    if (!stats.isFile()) throw new HeadraceError('E_CORRUPT', `${path} is not a regular file`, { path })
+    if (stats.size > limit)
+      throw new HeadraceError('E_CORRUPT', `${path} has ${stats.size} bytes, more than the ${limit} allowed`, { path })
+    const bytes = Buffer.allocUnsafe(stats.size)
+    return bytes.subarray(0, await readInto(fd, bytes, 0))
+  } finally {
+    dropDescriptor(fd)
+  }
+}
+
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path)
+  } catch (error) {
+    const found = await stat(path).catch(() => undefined)
+    if (!found?.isDirectory()) throw error
+  }
+}
+
+/**
+ * Makes a directory and those above it that are missing. Node's own recursive mkdir never returns where a directory
+ * that is there answers ENOENT for a new name, as /proc does.
+ */
+export async function makeFolders(path: string): Promise<void> {
+  try {
+    return await makeFolder(path)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || dirname(path) === path) throw error
+  }
+  await makeFolders(dirname(path))
+  await makeFolder(path)
 }
 
 /** Whether a system error means that nothing is there; a chain of links that leads nowhere is nothing, too. */

@@ -1,9 +1,17 @@
-import fs from 'node:fs'
+import type fs from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { knownOptions, oneOf, show } from '../checks.ts'
 import { fromSystemError, HeadraceError, throwIfAborted } from '../errors.ts'
-import { allocate, dropDescriptor, isAbsent, openDescriptor, readInto, statDescriptor } from './descriptor.ts'
+import {
+  allocate,
+  dropDescriptor,
+  isAbsent,
+  openDescriptor,
+  READ_FLAGS,
+  readInto,
+  statDescriptor,
+} from './descriptor.ts'
 import { FileWriter } from './file-writer.ts'
 import { checkKey } from './keys.ts'
 import { isPendingName, PendingFile, type SyncPolicy } from './pending-file.ts'
@@ -29,9 +37,6 @@ export interface FileStoreOptions {
 }
 
 export const FILE_STORE_OPTIONS = ['sync'] as const
-
-// Without O_NONBLOCK, opening a named pipe that nobody writes to would never return; for files it means nothing.
-const READ = fs.constants.O_RDONLY | fs.constants.O_NONBLOCK
 
 /** 8 MiB: up to here memory is taken for the whole range before it is known that the object is that long. */
 const MAX_EARLY_READ = 8 * 2 ** 20
@@ -71,7 +76,7 @@ export class FileStore implements Store {
     return this.#failingAs('read', key, async () => {
       let fd: number
       try {
-        fd = await openDescriptor(path, READ)
+        fd = await openDescriptor(path, READ_FLAGS)
       } catch (error) {
         if (isAbsent(error)) return undefined
         throw error

@@ -27,6 +27,8 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
 }
 
+const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
+
 /** RFC 8089 allows a host before the path; the only one whose files are here is this one. */
 function absolutePath(location: string): string {
   const path = location.replace(/^localhost(?=\/)/, '')
@@ -44,6 +46,14 @@ function splitQuery(rest: string, known: readonly string[]): { location: string;
   return { location: rest.slice(0, at), options: Object.fromEntries(query) }
 }
 
+/** The path of the directory that a store of this URL or path is in; undefined for stores elsewhere. */
+export function localDirectory(url: string): string | undefined {
+  const [, name, rest = ''] = SCHEME.exec(url) ?? []
+  if (name === undefined) return url
+  if (name.toLowerCase() !== 'file') return undefined
+  return absolutePath(splitQuery(rest, SCHEMES.file?.options ?? []).location)
+}
+
 /**
  * Opens a store by its URL (`file:///data`, `memory://scratch`) or by the path of a directory. Strings are literal:
  * `%41` in one is three characters. A URL object is decoded as URLs are. `options` win over the URL's query.
@@ -51,7 +61,7 @@ function splitQuery(rest: string, known: readonly string[]): { location: string;
  */
 export async function openStore(url: string | URL, options: StoreOptions = {}): Promise<Store> {
   const text = typeof url === 'string' ? url : url.protocol === 'file:' ? `file://${fileURLToPath(url)}` : url.href
-  const [, name, rest = ''] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(text) ?? []
+  const [, name, rest = ''] = SCHEME.exec(text) ?? []
   if (name === undefined) {
     if (text === '') throw new HeadraceError('E_USAGE', 'a store needs a URL or a path, but got ""')
     return (await import('./file.ts')).openFileStore(text, options)

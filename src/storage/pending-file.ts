@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
-import { link, mkdir, rename, unlink } from 'node:fs/promises'
+import { link, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HeadraceError } from '../errors.ts'
 import {
   closeDescriptor,
   isAbsent,
+  makeFolders,
   openDescriptor,
   statDescriptor,
   syncDescriptor,
@@ -41,9 +42,10 @@ async function inDirectoryOf<T>(target: string, key: string, create: (path: stri
       if (code !== 'ENOENT' || attempt === 3) throw error
     }
     try {
-      await mkdir(dirname(target), { recursive: true })
+      await makeFolders(dirname(target))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
+      if (code === 'ENOENT') continue
       throw code === 'EEXIST' || code === 'ENOTDIR' ? inTheWay(key, error) : error
     }
   }

@@ -1,3 +1,4 @@
+import { show } from '../checks.ts'
 import type { Dataset } from '../datasets/types.ts'
 import { type DType, itemSize, type Tensor, viewOf } from '../dtype.ts'
 import { HeadraceError, isHeadraceError } from '../errors.ts'
@@ -16,11 +17,13 @@ import {
 } from '../loader/index.ts'
 import { BOX_COLUMNS, native, type ViewSpec } from '../native.ts'
 import { Draws, viewKey } from '../sampling/random.ts'
-import type { CropBox, Uniform } from './crops/types.ts'
+import type { CropBox, Rect, Uniform } from './crops/types.ts'
 import type { Pipeline } from './operations/index.ts'
 
 /** Draw 0.. of a sample and view belong to its crop; the coin of the flip has a place that no crop reaches. */
 const FLIP_DRAW = 64
+/** libjpeg's largest side. */
+const MAX_SIDE = 65_500
 /** Views start at multiples of this. */
 const VIEW_ALIGN = 64
 
@@ -87,7 +90,7 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     faults.push(...this.#refuseLarge(source))
     const boxes = new Float64Array(rows.ids.length * this.#views.length * BOX_COLUMNS)
     if (recorded === undefined) this.#draw(rows, source, boxes)
-    else this.#restore(recorded, boxes)
+    else this.#restore(recorded, source, boxes)
     let bytes = 0
     const offsets = this.#views.map((_, k) => {
       const places = new Float64Array(rows.ids.length)
@@ -174,6 +177,10 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     const faults: SampleFault[] = []
     for (const [row, width] of widths.entries()) {
       const height = heights[row] as number
+      if (Math.max(width, height) > MAX_SIDE) {
+        faults.push({ row, code: 'E_CORRUPT', reason: `${width}x${height} pixels are no size of a JPEG` })
+        continue
+      }
       if (width * height <= maxPixels) continue
       faults.push({
         row,
@@ -200,19 +207,21 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     })
   }
 
-  #restore(recorded: RecordedImages, boxes: Float64Array): void {
+  /** E_STATE where the crops are not as many as the samples, or do not lie in their pictures. */
+  #restore(recorded: RecordedImages, { widths, heights }: StoredSource, boxes: Float64Array): void {
     const views = this.#views.length
-    this.#views.forEach(({ name }, k) => {
-      const own = recorded[name]
-      if (own === undefined || own.length * views * BOX_COLUMNS !== boxes.length)
-        throw new HeadraceError(
-          'E_STATE',
-          `the plan does not hold ${boxes.length / (views * BOX_COLUMNS)} crops of ${this.#field}/${name}`,
-        )
-      own.forEach(({ clip, box, flip }, row) => {
-        writeBox(boxes, row * views + k, clip, box, flip)
-      })
-    })
+    for (const [k, { name }] of this.#views.entries()) {
+      const own: unknown = recorded[name]
+      const where = `the plan's crops of ${this.#field}/${name}`
+      if (!Array.isArray(own) || own.length !== widths.length)
+        throw new HeadraceError('E_STATE', `${where} must be ${widths.length}, one a sample`)
+      for (const [row, crop] of (own as readonly (RecordedBox | undefined)[]).entries()) {
+        const { clip, box, flip } = crop ?? {}
+        if (!isRect(clip) || !isRect(box) || !isInside(clip, widths[row] as number, heights[row] as number))
+          throw new HeadraceError('E_STATE', `${where}: number ${row} does not lie in its picture: ${show(crop)}`)
+        writeBox(boxes, row * views + k, clip, box, flip === true)
+      }
+    }
   }
 
   #outBytes(k: number, boxes: Float64Array, row: number): number {
@@ -243,6 +252,20 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     const elements = heights.reduce((sum, height, row) => sum + height * (widths[row] as number) * 3, 0)
     return { data: viewOf<DType>(dtype, buffer, start, elements), dtype, layout, offsets, heights, widths }
   }
+}
+
+function isRect(rect: Rect | undefined): rect is Rect {
+  return (
+    rect !== undefined &&
+    [rect.x, rect.y, rect.width, rect.height].every((n) => Number.isFinite(n)) &&
+    rect.width > 0 &&
+    rect.height > 0
+  )
+}
+
+function isInside({ x, y, width, height }: Rect, pictureWidth: number, pictureHeight: number): boolean {
+  const whole = [x, y, width, height].every((n) => Number.isInteger(n))
+  return whole && x >= 0 && y >= 0 && x + width <= pictureWidth && y + height <= pictureHeight
 }
 
 function viewSpec({ crop, layout, dtype, scale, bias }: Pipeline, offsets: Float64Array): ViewSpec {

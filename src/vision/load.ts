@@ -73,11 +73,20 @@ export type FieldsOf<S extends Schema, O extends LoadOptions> = {
     : K]: FieldOf<S[K], O>
 }
 
+function checkOperations(name: string, operations: unknown): void {
+  if (!Array.isArray(operations))
+    throw new HeadraceError('E_USAGE', `${name} must be an array of operations, but got ${show(operations)}`)
+}
+
 function pipelinesOf(options: LoadOptions): Readonly<Record<string, Pipeline>> | undefined {
   const { image, views, dtype, layout } = options
   if (image !== undefined && views !== undefined)
     throw new HeadraceError('E_USAGE', 'image and views exclude each other: give one of them')
+  if (image !== undefined) checkOperations('image', image)
   if (views !== undefined) {
+    if (typeof views !== 'object' || views === null)
+      throw new HeadraceError('E_USAGE', `views must be an object of named operations, but got ${show(views)}`)
+    for (const [name, operations] of Object.entries(views)) checkOperations(`views.${name}`, operations)
     const names = Object.keys(views)
     if (names.length === 0) throw new HeadraceError('E_USAGE', 'views must name at least one view, but got {}')
     const settled = Object.fromEntries(
@@ -114,6 +123,12 @@ export function load<S extends Schema, const O extends LoadOptions = Record<neve
   options?: O,
 ): Loader<Batch<FieldsOf<S, O>>>
 export function load(dataset: Dataset, options: LoadOptions = {}): Loader {
+  if (typeof dataset !== 'object' || dataset === null || typeof dataset.schema !== 'object')
+    throw new HeadraceError('E_USAGE', `load needs a dataset, but got ${show(dataset)}`, {
+      hint: 'await openImageCache(path) gives one',
+    })
+  if (typeof options !== 'object' || options === null)
+    throw new HeadraceError('E_USAGE', `options must be an object, but got ${show(options)}`)
   knownOptions('load', options, [...LOADER_OPTIONS, ...IMAGE_OPTIONS])
   const pipelines = pipelinesOf(options)
   const { image: _image, views, layout: _layout, dtype: _dtype, ...general } = options

@@ -1,4 +1,5 @@
 import { finiteNumber } from '../checks.ts'
+import { HeadraceError } from '../errors.ts'
 import {
   centerCrop,
   decode,
@@ -16,18 +17,38 @@ export type Preset = (typeof PRESETS)[number]
 /** torchvision's usual relation of Resize to CenterCrop: 256 to 224. */
 const RESIZE_TO_CROP = 256 / 224
 
+const DEFAULT_SIZE = 224
+
 export interface PresetOptions {
-  readonly size: Size
+  /** Output pixels of pipelines with a crop. 224. */
+  readonly size?: Size | undefined
   /** Of `center`: share of the shorter side. 1. */
   readonly ratio?: number | undefined
+  /** Of all but `raw`. 'islow'. */
   readonly dct?: 'islow' | 'ifast' | undefined
+}
+
+/** Pipelines in which an option means nothing. */
+const WITHOUT: Readonly<Record<keyof PresetOptions, readonly Preset[]>> = {
+  size: ['raw', 'decode'],
+  ratio: PRESETS.filter((name) => name !== 'center'),
+  dct: ['raw'],
+}
+
+function refuseUnused(name: Preset, options: PresetOptions): void {
+  for (const option of ['size', 'ratio', 'dct'] as const)
+    if (options[option] !== undefined && WITHOUT[option].includes(name))
+      throw new HeadraceError('E_USAGE', `the pipeline ${name} takes no ${option}`)
 }
 
 /**
  * The operations of a named pipeline; `raw` has none. rrc: RandomResizedCrop. center: FFCV's centre crop. crop: the
- * central pixels as they are. resize-center: Resize then CenterCrop. train: rrc and flip.
+ * central pixels as they are. resize-center: Resize then CenterCrop. train: rrc and flip. E_USAGE for an option that
+ * the pipeline has no use for.
  */
-export function preset(name: Preset, { size, ratio = 1, dct = 'islow' }: PresetOptions): readonly ImageOperation[] {
+export function preset(name: Preset, options: PresetOptions = {}): readonly ImageOperation[] {
+  refuseUnused(name, options)
+  const { size = DEFAULT_SIZE, ratio = 1, dct = 'islow' } = options
   const first = decode({ dct })
   switch (name) {
     case 'raw':

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
@@ -217,6 +218,41 @@ describe('a cache of samples', () => {
     await second.close()
   })
 
+  it('takes a field for pictures if any of the first is one: the others are bad samples', async () => {
+    const folder = await temporary()
+    const samples = [{ image: new Uint8Array(30) }, { image: new Uint8Array(30) }, { image: awkward('gray.jpg') }]
+    const report = await buildImageCache(samples, join(folder, 'cache'), { onError: 'skip' })
+    expect(report).toMatchObject({ images: 1, skipped: [{ code: 'E_UNSUPPORTED' }, { code: 'E_UNSUPPORTED' }] })
+    await expect(buildImageCache(samples, join(folder, 'other'))).rejects.toMatchObject({ code: 'E_UNSUPPORTED' })
+  })
+
+  it.each([
+    ['label (number)', { label: 1 }, {}],
+    ['image (bytes), name (string)', { image: new Uint8Array(30), name: 'x' }, {}],
+    ['label (number)', { image: awkward('gray.jpg'), label: 1 }, { fields: ['label'] }],
+  ])('is refused where no field holds pictures: %s', async (fields, sample, options) => {
+    const folder = await temporary()
+    await expect(buildImageCache([sample as Sample], join(folder, 'cache'), options)).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: `no field holds pictures; fields are ${fields}`,
+    })
+    expect(await readdir(folder)).toEqual([])
+  })
+
+  it.each(['a\ud800', '\udc00b', '\ude00\ud83d'])('is refused for text that is not well-formed: %j', async (name) => {
+    const folder = await temporary()
+    const image = awkward('gray.jpg')
+    const samples = [
+      { image, name: '\u{1f600}' },
+      { image, name },
+    ]
+    for (const source of [samples, new ListedSamples({ image: { kind: 'image' }, name: { kind: 'string' } }, samples)])
+      await expect(buildImageCache(source, join(folder, 'cache'))).rejects.toMatchObject({
+        code: 'E_USAGE',
+        message: expect.stringContaining('sample 1: field name must be well-formed text'),
+      })
+  })
+
   it.each([
     ['a field named "../x" cannot be stored', { '../x': 1 }],
     ['a field named ".x" cannot be stored', { '.x': 1 }],
@@ -291,6 +327,27 @@ describe('the destination', () => {
     const folder = await temporary()
     await buildImageCache(samples, join(folder, 'x/y/cache'))
     expect(await readdir(join(folder, 'x/y'))).toEqual(['cache'])
+  })
+
+  it.skipIf(process.platform !== 'linux')('that cannot be made is an error at once', async () => {
+    for (const path of ['/proc/x.cache', '/proc/x/y.cache']) {
+      const error = await buildImageCache(samples, path).catch((thrown: unknown) => thrown)
+      expect(error).toMatchObject({ code: 'E_NOT_FOUND', message: expect.stringContaining(`building ${path}: `) })
+      expect((error as Error).message).not.toContain('\n')
+    }
+  })
+
+  it.each(['lock', 'journal'])('has nothing to wait for in a named pipe called %s', async (name) => {
+    const folder = await temporary()
+    await mkdir(join(folder, '.cache.building'))
+    execFileSync('mkfifo', [join(folder, '.cache.building', name)])
+    const building = buildImageCache(new ListedSamples({ image: { kind: 'image' } }, samples), join(folder, 'cache'))
+    if (name === 'journal') expect((await building).images).toBe(1)
+    else
+      await expect(building).rejects.toMatchObject({
+        code: 'E_CORRUPT',
+        message: expect.stringContaining('lock is not a regular file'),
+      })
   })
 
   it('that exists is left as it is, unless it is a cache to be replaced', async () => {

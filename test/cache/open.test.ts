@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,6 +29,10 @@ async function edit(name: string, change: (bytes: Buffer) => Buffer | undefined)
   const bytes = await readFile(join(path, name))
   await writeFile(join(path, name), change(bytes) ?? bytes)
 }
+async function pipeAt(name: string): Promise<void> {
+  await rm(join(path, name))
+  execFileSync('mkfifo', [join(path, name)])
+}
 interface EditableManifest {
   version: number
   num_samples: number
@@ -54,8 +59,9 @@ describe('an open cache', () => {
           encoding: 'jpeg',
           bytes: expect.any(Number),
           maxSize: 78473,
-          meanWidth: expect.any(Number),
-          meanHeight: expect.any(Number),
+          // 1820 / ... of twenty pictures: never more than one decimal
+          meanWidth: MEANW,
+          meanHeight: MEANH,
         },
         label: { kind: 'number', dtype: 'int64' },
         path: { kind: 'string' },
@@ -149,6 +155,23 @@ describe('an open cache', () => {
 describe('a hostile cache is refused in one line that names the file', () => {
   const cases: [message: string, breakIt: () => Promise<unknown>, code?: string][] = [
     ['is not an image cache: it has no manifest.json', () => rm(join(path, 'manifest.json')), 'E_NOT_FOUND'],
+    ['manifest.json is not a regular file', () => pipeAt('manifest.json')],
+    [
+      'label.npy: is not a regular file',
+      async () => {
+        await pipeAt('label.npy')
+        await editManifest((m) => delete m.file_sizes)
+      },
+    ],
+    ['does not exist', () => rm(path, { recursive: true }), 'E_NOT_FOUND'],
+    [
+      'is not an image cache: it is a file',
+      async () => {
+        await rm(path, { recursive: true })
+        await writeFile(path, '')
+      },
+      'E_NOT_FOUND',
+    ],
     ['manifest.json is not JSON', () => writeFile(join(path, 'manifest.json'), '\0\0\0')],
     ['manifest.json: version', () => editManifest((m) => Object.assign(m, { version: 2 }))],
     ['manifest.json: num_samples', () => editManifest((m) => Object.assign(m, { num_samples: -1 }))],

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process'
 import { cp, mkdtemp, open, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -128,7 +129,12 @@ describe('verify', () => {
     await truncate(join(path, 'image.bin'), offset + size - 1)
     const { problems } = await verifyImageCache(path)
     expect(problems).toEqual([
-      { file: 'image.bin', sample: 17, key: KEY, reason: `has ${offset + size - 1} bytes, not ${whole}` },
+      {
+        file: 'image.bin',
+        sample: 17,
+        key: KEY,
+        reason: `the file has ${offset + size - 1} bytes, not ${whole}: this is the first sample that is cut off`,
+      },
     ])
   })
 
@@ -142,10 +148,18 @@ describe('verify', () => {
     )
     await truncate(join(path, name), size - 1)
     expect((await verifyImageCache(path)).problems).toContainEqual(
-      expect.objectContaining({ file: name, reason: `has ${size - 1} bytes, not ${size}` }),
+      expect.objectContaining({ file: name, reason: expect.stringContaining(`has ${size - 1} bytes, not ${size}`) }),
     )
     await rm(join(path, name))
     expect((await verifyImageCache(path)).problems).toEqual([{ file: name, reason: 'is missing' }])
+  })
+
+  it.each([...FILES, 'manifest.json'])('does not wait for a named pipe in the place of %s', async (name) => {
+    await rm(join(path, name))
+    execFileSync('mkfifo', [join(path, name)])
+    expect((await verifyImageCache(path)).problems).toEqual([
+      { file: name, reason: expect.stringContaining('is not a regular file') },
+    ])
   })
 
   it('finds that the manifest is missing or unreadable', async () => {

@@ -126,6 +126,16 @@ describe('an image folder', () => {
       code: 'E_NOT_FOUND',
       message: `${root} has no files in class folders; 1 files lie in the folder itself`,
     })
-    await expect(imageFolder(join(root, 'nothing'))).rejects.toMatchObject({ code: 'E_NOT_FOUND' })
+    for (const nothing of [join(root, 'nothing'), `file://${root}/nothing`])
+      await expect(imageFolder(nothing)).rejects.toMatchObject({
+        code: 'E_NOT_FOUND',
+        message: `${nothing} does not exist`,
+      })
+    await expect(imageFolder(join(root, '1.jpg'))).rejects.toMatchObject({
+      code: 'E_USAGE',
+      message: `${root}/1.jpg is a file; the source must be a folder with one sub-folder per class`,
+    })
+    await expect(imageFolder('')).rejects.toMatchObject({ code: 'E_USAGE' })
+    await expect(imageFolder('memory://nothing')).rejects.toThrow('has no files in class folders')
   })
 })

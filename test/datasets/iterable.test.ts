@@ -17,7 +17,7 @@ describe('samples of an iterable', () => {
   it('show their field types: image, bytes, string, int64 and float64', async () => {
     const samples = [
       { image: jpeg, raw: blob, text: 'a', count: 1, flag: true, big: 2n ** 62n, share: 1 },
-      { image: jpeg, raw: jpeg, text: '', count: -5, flag: false, big: 7n, share: 0.5 },
+      { image: blob, raw: blob, text: '', count: -5, flag: false, big: 7n, share: 0.5 },
       { image: blob, raw: blob, text: 'b', count: 0, flag: 1, big: 1, share: 2 },
     ]
     const stream = await fromSamples(samples)
@@ -33,7 +33,7 @@ describe('samples of an iterable', () => {
     expect(stream.length).toBe(3)
     expect(await all(samples)).toEqual([
       { image: jpeg, raw: blob, text: 'a', count: 1n, flag: 1n, big: 2n ** 62n, share: 1 },
-      { image: jpeg, raw: jpeg, text: '', count: -5n, flag: 0n, big: 7n, share: 0.5 },
+      { image: blob, raw: blob, text: '', count: -5n, flag: 0n, big: 7n, share: 0.5 },
       { image: blob, raw: blob, text: 'b', count: 0n, flag: 1n, big: 1n, share: 2 },
     ])
   })
@@ -83,6 +83,7 @@ describe('samples of an iterable', () => {
       undefined,
     ],
     ['sample 0: field a must hold a Uint8Array, a string or a number, but got null', [{ a: null }], undefined],
+    ['sample 1 has no field "label"', [{ image: jpeg, label: 1 }, { image: jpeg }], undefined],
   ])('must make sense from the start: %s', async (message, samples, fieldNames) => {
     await expect(all(samples as Sample[], fieldNames)).rejects.toMatchObject({ code: 'E_USAGE', message })
   })

@@ -117,24 +117,28 @@ describe('a read that fails', () => {
   const mine = new TypeError('not one of yours')
 
   it.each(['throw', 'skip', 'replace'] as const)(
-    'with an error that is not ours throws it as it is, under %s',
+    'with an error that is not ours names the sample and keeps the cause, under %s',
     async (onError) => {
       const { seen, error } = await run(
         numbers((id) => (id === 6 ? Promise.reject(mine) : good(id))),
         { onError },
       )
-      expect(error).toBe(mine)
+      expect(error).toMatchObject({
+        message: `sample 6 (row 6): ${mine.message}`,
+        details: { sample: 6, key: 'row 6' },
+        cause: mine,
+      })
       expect(seen.length).toBe(4)
     },
   )
 
-  it('before it returns a promise throws that error too', async () => {
+  it('before it returns a promise does the same', async () => {
     const dataset = numbers((id) => {
       if (id === 6) throw mine
       return good(id)
     })
     const { seen, error } = await run(dataset)
-    expect(error).toBe(mine)
+    expect(error).toMatchObject({ message: `sample 6 (row 6): ${mine.message}`, cause: mine })
     expect(seen.length).toBe(4)
   })
 

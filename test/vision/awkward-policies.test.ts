@@ -180,7 +180,7 @@ describe("onError: 'replace'", () => {
     }
     await expect(run(bad, { onError: 'replace' })).rejects.toMatchObject({
       code: 'E_CORRUPT',
-      message: 'no sample to replace 0 with: 16 others are bad too',
+      message: expect.stringMatching(/^no sample to replace [0-3] with: 16 others are bad too$/),
     })
   })
 })

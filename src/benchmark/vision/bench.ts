@@ -16,7 +16,7 @@ import {
 
 export interface BenchVisionOptions {
   readonly pipeline: Preset
-  /** Output pixels, the side of a square. 224. */
+  /** Output pixels, the side of a square. 224. Not of raw and decode. */
   readonly size?: number
   readonly batch?: number
   readonly epochs?: number
@@ -24,7 +24,9 @@ export interface BenchVisionOptions {
   readonly prefetch?: number
   readonly shuffle?: boolean
   readonly seed?: number
+  /** Of all but raw: uint8. */
   readonly dtype?: ImageDType
+  /** Of all but raw: NHWC. */
   readonly layout?: ImageLayout
   /** Share of the shorter side that `center` takes. 1. */
   readonly ratio?: number
@@ -74,7 +76,8 @@ export interface BenchVisionReport {
   /** Of the first batch; raw and decode deliver one row or picture a sample, of its own size. */
   readonly batchShape: readonly number[]
   readonly dtype: string
-  readonly layout: ImageLayout
+  /** null: stored bytes have none. */
+  readonly layout: ImageLayout | null
   readonly shuffle: boolean
   readonly simd: string
   readonly libjpegTurbo: string
@@ -86,14 +89,16 @@ export interface BenchVisionReport {
     readonly imagesPerSecond: number
   }
   readonly epochs: readonly EpochResult[]
-  /** Median of the epochs after the first. */
+  /** Median of the epochs after the first; of the only one where there is one. */
   readonly imagesPerSecond: number
-  /** User and system time of all threads over the epochs after the first. */
+  /** User and system time of all threads over the same epochs. */
   readonly cpuSecondsPerImage: number
   readonly peakRssBytes: number
   /** What the peak is made of, besides Node.js and the mapped cache. */
   readonly memory: { readonly slotBytes: number; readonly scratchBytes: number }
+  /** Images left out, and images that others stood in for, over all epochs. */
   readonly skipped: number
+  readonly replaced: number
 }
 
 /** Bytes that this process made the block devices read (Linux). */
@@ -123,10 +128,14 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
   const pipeline = oneOf('pipeline', options.pipeline, PRESETS)
   const batchSize = positiveInteger('batch', options.batch ?? 256)
   const epochs = positiveInteger('epochs', options.epochs ?? 3)
-  const size = positiveInteger('size', options.size ?? 224, 65_500)
+  const size = options.size === undefined ? undefined : positiveInteger('size', options.size, 65_500)
   const threads = positiveInteger('threads', options.threads ?? availableCores(), 1024)
   const { shuffle = false, seed = 0, layout, dtype, signal, cold = false, onProgress } = options
   const operations = preset(pipeline, { size, ratio: options.ratio, dct: options.dct })
+  const decoded = operations.length > 0
+  for (const name of ['dtype', 'layout'] as const)
+    if (!decoded && options[name] !== undefined)
+      throw new HeadraceError('E_USAGE', `the pipeline ${pipeline} takes no ${name}`)
   const info = await imageCacheInfo(path)
   const cache = await openImageCache(path)
   // Pictures and numbers: what a training step takes, and what the peers deliver. Strings are left out.
@@ -145,9 +154,9 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
     onError: options.onError ?? 'throw',
     ...(options.prefetch === undefined ? {} : { prefetch: options.prefetch }),
     ...(signal === undefined ? {} : { signal }),
-    ...(operations.length === 0 ? {} : { image: operations }),
-    ...(layout === undefined || operations.length === 0 ? {} : { layout }),
-    ...(dtype === undefined || operations.length === 0 ? {} : { dtype }),
+    ...(decoded ? { image: operations } : {}),
+    ...(layout === undefined ? {} : { layout }),
+    ...(dtype === undefined ? {} : { dtype }),
   })
   try {
     let residentShare = 1
@@ -189,12 +198,13 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
     const [first] = results
     if (first === undefined) throw new HeadraceError('E_USAGE', 'epochs must be at least 1')
     const warm = results.length > 1 ? results.slice(1) : results
+    const { skipped, replaced } = loader.report()
     return {
       pipeline,
       threads,
       batchShape,
       dtype: dtype ?? 'uint8',
-      layout: layout ?? 'NHWC',
+      layout: decoded ? (layout ?? 'NHWC') : null,
       shuffle,
       simd: info.simd,
       libjpegTurbo: info.libjpegTurbo,
@@ -205,7 +215,8 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
       cpuSecondsPerImage: warm.reduce((sum, e) => sum + e.cpuSeconds, 0) / warm.reduce((sum, e) => sum + e.images, 0),
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
       memory: { slotBytes: loader.slotBytes, scratchBytes: loader.scratchBytes },
-      skipped: loader.report().skipped,
+      skipped,
+      replaced,
     }
   } finally {
     loader.close()

@@ -1,10 +1,18 @@
 import { constants } from 'node:fs'
-import { lstat, mkdir, readdir, readFile, rename, rm, stat, truncate } from 'node:fs/promises'
+import { lstat, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
-import { closeDescriptor, openDescriptor, statDescriptor, syncDescriptor } from '../../storage/descriptor.ts'
+import {
+  closeDescriptor,
+  makeFolders,
+  openDescriptor,
+  READ_FLAGS,
+  readRegularFile,
+  statDescriptor,
+  syncDescriptor,
+} from '../../storage/descriptor.ts'
 import { MANIFEST } from './layout.ts'
 import { writeAt } from './write-at.ts'
 
@@ -26,7 +34,7 @@ async function occupantOf(path: string): Promise<Occupant> {
 
 /** Makes a directory's entries durable. */
 async function syncFolder(path: string): Promise<void> {
-  const fd = await openDescriptor(path, constants.O_RDONLY)
+  const fd = await openDescriptor(path, READ_FLAGS)
   try {
     await syncDescriptor(fd)
   } finally {
@@ -34,20 +42,30 @@ async function syncFolder(path: string): Promise<void> {
   }
 }
 
+/** Builds of one destination that may end, one after the other, each just as the lock is about to be taken. */
+const LOCK_ATTEMPTS = 100
+/** "process 4194304 on " and a host name. */
+const MAX_HOLDER_BYTES = 4096
+
 async function takeLock(folder: string, destination: string): Promise<number> {
   const path = join(folder, 'lock')
-  for (;;) {
-    await mkdir(folder, { recursive: true })
-    const fd = await openDescriptor(path, constants.O_RDWR | constants.O_CREAT).catch(
+  for (let attempt = 1; ; attempt++) {
+    await makeFolders(folder)
+    const fd = await openDescriptor(path, constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK).catch(
       (error: NodeJS.ErrnoException) => {
-        if (error.code === 'ENOENT') return undefined // its holder finished and removed the folder just now
+        // its holder finished and removed the folder just now
+        if (error.code === 'ENOENT' && attempt < LOCK_ATTEMPTS) return undefined
         throw error
       },
     )
     if (fd === undefined) continue
+    if (!(await statDescriptor(fd)).isFile()) {
+      await closeDescriptor(fd)
+      throw new HeadraceError('E_CORRUPT', `${path} is not a regular file`, { path })
+    }
     if (!native.tryLock(fd)) {
       await closeDescriptor(fd)
-      const holder = (await readFile(path, 'utf8').catch(() => '')).trim()
+      const holder = (await readRegularFile(path, MAX_HOLDER_BYTES).catch(() => '')).toString().trim()
       throw new HeadraceError(
         'E_STATE',
         `${destination} is being built already${holder === '' ? '' : ` by ${holder}`}`,
@@ -65,6 +83,8 @@ async function takeLock(folder: string, destination: string): Promise<number> {
       return fd
     }
     await closeDescriptor(fd)
+    if (attempt === LOCK_ATTEMPTS)
+      throw new HeadraceError('E_STATE', `${path} was replaced ${attempt} times while it was being locked`, { path })
   }
 }
 
@@ -99,7 +119,7 @@ export class BuildSite {
     const folder = join(dirname(path), `.${basename(path)}.building`)
     try {
       await BuildSite.#checkFree(path, force)
-      await mkdir(dirname(path), { recursive: true })
+      await makeFolders(dirname(path))
       const site = new BuildSite(path, folder, await takeLock(folder, path))
       try {
         await site.#restoreReplaced()

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { relative, resolve } from 'node:path'
+import type { Schema } from '../../datasets/types.ts'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { BuildRun } from './build-run.ts'
 import { BuildSite } from './build-site.ts'
@@ -32,6 +33,14 @@ function checkOutside(source: BuildSource, destination: string): void {
   const way = relative(root, resolve(destination))
   if (way !== '..' && !way.startsWith('../'))
     throw new HeadraceError('E_USAGE', `${destination} lies inside the source ${source.url}`, { path: destination })
+}
+
+function checkPictures(schema: Schema): void {
+  const fields = Object.entries(schema)
+  if (fields.some(([, { kind }]) => kind === 'image')) return
+  const list = fields.map(([name, { kind }]) => `${name} (${kind})`).join(', ')
+  const hint = 'the bytes of its first samples tell whether a field holds pictures'
+  throw new HeadraceError('E_USAGE', `no field holds pictures; fields are ${list}`, { hint })
 }
 
 async function startRun(source: BuildSource, site: BuildSite, settings: BuildSettings): Promise<BuildRun> {
@@ -71,6 +80,7 @@ export async function buildImageCache(
   const source = await openBuildSource(input, settings)
   try {
     checkFieldNames(source.schema)
+    checkPictures(source.schema)
     checkOutside(source, destination)
     const site = await BuildSite.open(destination, settings.force)
     try {

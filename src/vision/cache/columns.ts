@@ -1,10 +1,9 @@
 import { constants } from 'node:fs'
-import { mkdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Field, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
-import { closeDescriptor, openDescriptor, syncDescriptor } from '../../storage/descriptor.ts'
+import { closeDescriptor, makeFolders, openDescriptor, syncDescriptor } from '../../storage/descriptor.ts'
 import { AppendFile, type Extent, type RowType } from './append-file.ts'
 import { BLOB_ROW, BLOB_ROW_BYTES, CHECKSUM, filesOf, isFloat, storageOf, TEXT_ROW, TEXT_ROW_BYTES } from './layout.ts'
 import { writeAt } from './write-at.ts'
@@ -115,7 +114,7 @@ export class Columns {
 
   /** Opens (or makes) the files in `folder`; with `from`, goes on after these extents. */
   static async open(folder: string, schema: Schema, from?: Extents): Promise<Columns> {
-    await mkdir(folder, { recursive: true })
+    await makeFolders(folder)
     const files: AppendFile[] = []
     const descriptors: number[] = []
     const append: FieldAppend[] = []

@@ -11,7 +11,7 @@ export interface FieldInfo {
   /** Of image and bytes fields: all samples, and the largest one. */
   readonly bytes?: number
   readonly maxSize?: number
-  /** Of image fields, in pixels. */
+  /** Of image fields, in pixels, to a tenth. */
   readonly meanWidth?: number
   readonly meanHeight?: number
 }
@@ -59,7 +59,7 @@ function fieldInfo(
     width += column.width(id)
     height += column.height(id)
   }
-  const mean = (sum: number): number => (samples === 0 ? 0 : sum / samples)
+  const mean = (sum: number): number => (samples === 0 ? 0 : Math.round((sum / samples) * 10) / 10)
   return { kind, encoding, ...sizes, meanWidth: mean(width), meanHeight: mean(height) }
 }
 

@@ -1,9 +1,9 @@
 import { constants } from 'node:fs'
-import { readFile, truncate } from 'node:fs/promises'
+import { truncate } from 'node:fs/promises'
 import { z } from 'zod'
 import type { ErrorCode } from '../../errors.ts'
 import { native } from '../../native.ts'
-import { closeDescriptor, openDescriptor } from '../../storage/descriptor.ts'
+import { closeDescriptor, openDescriptor, readRegularFile } from '../../storage/descriptor.ts'
 import type { Extents } from './columns.ts'
 import type { Skipped } from './options.ts'
 import { writeAt } from './write-at.ts'
@@ -22,6 +22,9 @@ export interface JournalRecord {
   /** Samples left out since the record before. */
   readonly skipped: readonly Skipped[]
 }
+
+/** A record for every 4 MiB of the cache comes nowhere near it, unless nearly all samples are left out. */
+const MAX_JOURNAL_BYTES = 2 ** 31 - 1
 
 const count = z.int().min(0)
 const recordSchema = z.object({
@@ -57,7 +60,7 @@ export interface ReadRecord extends JournalRecord {
 export async function readJournal(path: string, identity: string): Promise<readonly ReadRecord[] | undefined> {
   let text: Buffer
   try {
-    text = await readFile(path)
+    text = await readRegularFile(path, MAX_JOURNAL_BYTES)
   } catch {
     return undefined
   }

@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { z } from 'zod'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
+import { readRegularFile } from '../../storage/descriptor.ts'
 import type { Extents } from './columns.ts'
 import { isFieldName, MANIFEST } from './layout.ts'
 
@@ -62,22 +63,24 @@ export const hexChecksum = (crc: number): string => crc.toString(16).padStart(8,
 
 const NO_CHECKSUM = '00000000'
 
+async function notCache(folder: string, cause: unknown): Promise<HeadraceError> {
+  const found = await stat(folder).catch(() => undefined)
+  const what =
+    found === undefined
+      ? 'does not exist'
+      : `is not an image cache: it ${found.isDirectory() ? `has no ${MANIFEST}` : 'is a file'}`
+  return new HeadraceError('E_NOT_FOUND', `${folder} ${what}`, { path: folder, cause })
+}
+
 /** Reads and checks a cache's manifest. E_NOT_FOUND where there is none, E_CORRUPT where it is not one. */
 export async function readManifest(folder: string): Promise<{ readonly manifest: Manifest; readonly text: string }> {
   const path = join(folder, MANIFEST)
   let text: string
   try {
-    const { size } = await stat(path)
-    if (size > MAX_MANIFEST_BYTES)
-      throw new HeadraceError('E_CORRUPT', `${path}: ${size} bytes are too many for a manifest`, { path })
-    text = await readFile(path, 'utf8')
+    text = (await readRegularFile(path, MAX_MANIFEST_BYTES)).toString()
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code
-    if (code === 'ENOENT' || code === 'ENOTDIR')
-      throw new HeadraceError('E_NOT_FOUND', `${folder} is not an image cache: it has no ${MANIFEST}`, {
-        path: folder,
-        cause: error,
-      })
+    if (code === 'ENOENT' || code === 'ENOTDIR') throw await notCache(folder, error)
     throw fromSystemError(error, `reading ${path}`, { path })
   }
   let json: unknown

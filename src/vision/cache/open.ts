@@ -23,6 +23,7 @@ async function checkSizes(folder: string, manifest: Manifest): Promise<ReadonlyM
       if (error.code === 'ENOENT') throw new HeadraceError('E_CORRUPT', `${path}: is missing`, { path, cause: error })
       throw fromSystemError(error, `looking at ${path}`, { path })
     })
+    if (!found.isFile()) throw new HeadraceError('E_CORRUPT', `${path}: is not a regular file`, { path })
     const said = manifest.file_sizes?.[name]
     if (said !== undefined && said !== found.size)
       throw new HeadraceError('E_CORRUPT', `${path}: has ${found.size} bytes, but ${MANIFEST} says ${said}`, { path })

@@ -38,11 +38,18 @@ function bytesOf(id: number, name: string, value: Value): Uint8Array {
   throw refuse(id, name, 'a Uint8Array', value)
 }
 
+/** Of Node 20's strings; the library of ES2023 does not know it. */
+interface WellFormed {
+  isWellFormed(): boolean
+}
+
 /** A string, or a number as it is stored: float64, or an int64 as bigint. */
 function scalarOf(id: number, name: string, field: Field, value: Value): string | number | bigint {
   if (field.kind === 'string') {
-    if (typeof value === 'string') return value
-    throw refuse(id, name, 'a string', value)
+    if (typeof value !== 'string') throw refuse(id, name, 'a string', value)
+    // in UTF-8 it would become another string
+    if ((value as string & WellFormed).isWellFormed()) return value
+    throw refuse(id, name, 'well-formed text (it has half of a surrogate pair)', value)
   }
   if (isFloat(field)) {
     if (typeof value === 'number') return value

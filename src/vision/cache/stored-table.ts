@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromSystemError, HeadraceError, isHeadraceError } from '../../errors.ts'
 import { NPY_HEADER_LIMIT, type NpyHeader, parseNpyHeader } from '../../formats/npy.ts'
+import { READ_FLAGS } from '../../storage/descriptor.ts'
 import { BLOB_ROW, TEXT_ROW } from './layout.ts'
 
 /** The .npy files of a cache, read whole. Every one is taken to be hostile. */
@@ -31,9 +32,11 @@ export async function readTable(
 ): Promise<Table> {
   const path = join(folder, file)
   try {
-    const handle = await open(path, 'r')
+    const handle = await open(path, READ_FLAGS)
     try {
-      const { size } = await handle.stat()
+      const found = await handle.stat()
+      if (!found.isFile()) throw corrupt(path, 'is not a regular file')
+      const { size } = found
       const start = Buffer.alloc(Math.min(size, NPY_HEADER_LIMIT))
       await handle.read(start, 0, start.length, 0)
       const header = parseNpyHeader(start, size, path)

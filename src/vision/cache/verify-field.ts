@@ -71,10 +71,13 @@ export class FieldVerification {
   }
 
   #reportCut(data: string, rows: SampleRows, size: number, said: number): void {
-    const reason = `has ${size} bytes, not ${said}`
-    for (let id = 0; id < rows.count; id++)
-      if (rows.offset(id) + rows.size(id) > size) return void this.problems.push({ file: data, sample: id, reason })
-    this.problems.push({ file: data, reason })
+    for (let sample = 0; sample < rows.count; sample++) {
+      if (rows.offset(sample) + rows.size(sample) <= size) continue
+      const reason = `the file has ${size} bytes, not ${said}: this is the first sample that is cut off`
+      this.problems.push({ file: data, sample, reason })
+      return
+    }
+    this.problems.push({ file: data, reason: `has ${size} bytes, not ${said}` })
   }
 
   async #checkTable(

@@ -67,7 +67,7 @@ export async function verifyFiles(folder: string, manifest: Manifest, threads: n
     const path = join(folder, file)
     const found = await stat(path).catch(() => undefined)
     if (!found?.isFile()) {
-      problems.push({ file, reason: 'is missing' })
+      problems.push({ file, reason: found ? 'is not a regular file' : 'is missing' })
       continue
     }
     sizes.set(file, found.size)

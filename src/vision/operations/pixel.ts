@@ -8,7 +8,7 @@ export function randomHorizontalFlip(p = 0.5): FlipOperation {
 }
 
 export interface Statistics {
-  /** Per channel R, G, B, of values in 0..1. */
+  /** Per channel R, G, B, of values in 0..1 (not 0..255). */
   readonly mean: readonly [number, number, number]
   readonly std: readonly [number, number, number]
 }
@@ -16,10 +16,10 @@ export interface Statistics {
 /** The channel statistics of ImageNet's training pictures, as torchvision's models expect them. */
 export const imagenet: Statistics = { mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] }
 
-function triple(name: string, value: unknown, min: number): readonly [number, number, number] {
+function triple(name: string, value: unknown, min: number, max: number): readonly [number, number, number] {
   if (!Array.isArray(value) || value.length !== 3)
     throw new HeadraceError('E_USAGE', `${name} must be three numbers, but got ${show(value)}`)
-  const [r, g, b] = value.map((v, c) => finiteNumber(`${name}[${c}]`, v, min)) as [number, number, number]
+  const [r, g, b] = value.map((v, c) => finiteNumber(`${name}[${c}]`, v, min, max)) as [number, number, number]
   return [r, g, b]
 }
 
@@ -33,5 +33,5 @@ export function normalize(first: Statistics | readonly number[], second?: readon
   const given = second === undefined ? (first as Statistics) : { mean: first, std: second }
   if (typeof given !== 'object' || given === null)
     throw new HeadraceError('E_USAGE', `normalize needs { mean, std } or (mean, std), but got ${show(first)}`)
-  return { operation: 'normalize', mean: triple('mean', given.mean, -1e6), std: triple('std', given.std, 1e-6) }
+  return { operation: 'normalize', mean: triple('mean', given.mean, 0, 1), std: triple('std', given.std, 1e-6, 10) }
 }

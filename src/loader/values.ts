@@ -1,0 +1,26 @@
+import { show } from '../checks.ts'
+import type { Field, Sample } from '../datasets/types.ts'
+
+/** Why a sample that was read does not hold what the schema says of a field; undefined: it does. */
+export function valueFault(sample: Sample, name: string, field: Field | undefined): string | undefined {
+  const value: unknown = sample[name]
+  if (value === undefined || value === null) return `the sample has no value of ${name}`
+  const wanted = wantedBy(value, field)
+  return wanted === undefined ? undefined : `${name} must hold ${wanted}, but got ${show(value)}`
+}
+
+function wantedBy(value: unknown, field: Field | undefined): string | undefined {
+  switch (field?.kind) {
+    case 'image':
+    case 'bytes':
+      return value instanceof Uint8Array ? undefined : 'a Uint8Array'
+    case 'string':
+      return typeof value === 'string' ? undefined : 'a string'
+    default: {
+      if (typeof value === 'bigint') return undefined
+      const whole = field?.dtype !== undefined && !field.dtype.includes('float')
+      if (typeof value === 'number' && (!whole || Number.isInteger(value))) return undefined
+      return whole ? `an integer (${field.dtype})` : 'a number'
+    }
+  }
+}
