@@ -21,7 +21,9 @@ function vision(): Command {
     .addOption(flag('--pipeline <name>', 'what is done to every image', { choices: PRESETS, required: true }))
     .addOption(flag('--size <pixels>', 'side of the output', { parse: count, shown: '224' }))
     .addOption(flag('--batch <n>', 'images a batch', { parse: count, shown: '256' }))
-    .addOption(flag('--epochs <n>', 'epochs; the first of several is not timed', { parse: count, shown: '3' }))
+    .addOption(
+      flag('--epochs <n>', 'epochs; the first of several is left out of the median', { parse: count, shown: '3' }),
+    )
     .addOption(flag('--threads <n>', 'decode threads', { parse: count, shown: 'available cores' }))
     .addOption(flag('--prefetch <n>', 'batches made ahead', { parse: count, shown: '2' }))
     .option('--shuffle', 'in shuffled order')

@@ -45,7 +45,9 @@ watchInterrupts()
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   // A reader that has enough (`| head`) is no failure.
   if (error.code === 'EPIPE') process.exit(EXIT.done)
-  process.exit(reportError(fromSystemError(error, 'writing to stdout')))
+  process.exit(
+    reportError(fromSystemError(error, 'writing to stdout', { hint: 'is there room where the output goes?' })),
+  )
 })
 // There is no one left to tell.
 process.stderr.on('error', () => {})

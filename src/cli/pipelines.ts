@@ -4,7 +4,7 @@ const MEANING: Readonly<Record<Preset, string>> = {
   raw: 'the stored bytes, nothing decoded',
   decode: 'every picture in full, at its own size',
   rrc: 'RandomResizedCrop: a random rectangle, resized',
-  center: 'the largest central square (bench: --ratio of it), resized (as FFCV)',
+  center: 'the largest central square, or --ratio of it, resized (as FFCV)',
   crop: 'the central pixels as they are, nothing resized',
   'resize-center': 'Resize of the shorter side to 256/224 of --size, then CenterCrop (as torchvision)',
   train: 'rrc, then mirrored at random',
@@ -14,5 +14,5 @@ const MEANING: Readonly<Record<Preset, string>> = {
 export function pipelineHelp(names: readonly Preset[] = PRESETS): string {
   const width = Math.max(...names.map((name) => name.length))
   const lines = names.map((name) => `  ${name.padEnd(width)}  ${MEANING[name]}`)
-  return `\nPipelines:\n${lines.join('\n')}\n`
+  return `\nPipelines:\n${lines.join('\n')}`
 }

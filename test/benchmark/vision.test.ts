@@ -12,8 +12,13 @@ beforeAll(async () => {
 })
 afterAll(() => photos.remove())
 
-const bench = (options: Partial<BenchVisionOptions>) =>
-  benchVision(photos.path, { pipeline: 'rrc', size: 32, batch: 8, ...options })
+const bench = ({ pipeline = 'rrc', ...options }: Partial<BenchVisionOptions>) =>
+  benchVision(photos.path, {
+    pipeline,
+    ...(pipeline === 'raw' || pipeline === 'decode' ? {} : { size: 32 }),
+    batch: 8,
+    ...options,
+  })
 
 describe('the report', () => {
   it('has what the issue lists, and its numbers belong together', async () => {
@@ -27,6 +32,7 @@ describe('the report', () => {
       shuffle: false,
       cache: { encoding: 'jpeg', images: 20, bytes: photos.cache.info.bytes },
       skipped: 0,
+      replaced: 0,
     })
     expect(report.epochs.map(({ epoch, images }) => [epoch, images])).toEqual([0, 1, 2, 3].map((epoch) => [epoch, 20]))
     for (const { images, seconds, imagesPerSecond } of report.epochs) expect(imagesPerSecond).toBe(images / seconds)
@@ -39,14 +45,14 @@ describe('the report', () => {
   })
 
   it.each([
-    ['raw', {}, [8, expect.any(Number)]],
+    ['raw', { layout: null }, [8, expect.any(Number)]],
     ['decode', {}, [8]],
     ['center', { layout: 'NCHW', dtype: 'float32' }, [8, 3, 32, 32]],
     ['train', { dtype: 'float16' }, [8, 32, 32, 3]],
     ['crop', {}, [8, 32, 32, 3]],
     ['resize-center', {}, [8, 32, 32, 3]],
   ] as const)('of %s has its shape', async (pipeline, options, batchShape) => {
-    const report = await bench({ pipeline, epochs: 1, ...options })
+    const report = await bench({ pipeline, epochs: 1, ...(pipeline === 'raw' ? {} : options) })
     expect(report).toMatchObject({ pipeline, batchShape, dtype: 'uint8', layout: 'NHWC', ...options })
     expect(report.epochs).toMatchObject([{ epoch: 0, images: 20 }])
     expect(report.imagesPerSecond).toBe(report.epochs[0]?.imagesPerSecond)
@@ -71,6 +77,11 @@ describe('the report', () => {
       skipped: 2,
       epochs: [{ images: 37 }, { images: 37 }],
     })
+    expect(await benchVision(set.place('cache'), { ...options, onError: 'replace' })).toMatchObject({
+      skipped: 0,
+      replaced: 4,
+      epochs: [{ images: 39 }, { images: 39 }],
+    })
     await expect(benchVision(set.place('cache'), { ...options, onError: 'throw' })).rejects.toMatchObject({
       code: 'E_CORRUPT',
     })
@@ -82,6 +93,15 @@ describe('the report', () => {
     [{ epochs: 0 }, 'epochs must be a positive integer, but got 0'],
     [{ batch: 1.5 }, 'batch must be a positive integer, but got 1.5'],
     [{ thread: 1 } as never, 'benchVision has no option "thread"'],
+    [{ pipeline: 'raw', dtype: 'float32' }, 'the pipeline raw takes no dtype'],
+    [{ pipeline: 'raw', layout: 'NCHW' }, 'the pipeline raw takes no layout'],
+    [{ pipeline: 'raw', size: 32 }, 'the pipeline raw takes no size'],
+    [{ pipeline: 'raw', dct: 'ifast' }, 'the pipeline raw takes no dct'],
+    [{ pipeline: 'raw', ratio: 1 }, 'the pipeline raw takes no ratio'],
+    [{ pipeline: 'decode', size: 32 }, 'the pipeline decode takes no size'],
+    [{ pipeline: 'decode', ratio: 1 }, 'the pipeline decode takes no ratio'],
+    [{ pipeline: 'rrc', ratio: 0.5 }, 'the pipeline rrc takes no ratio'],
+    [{ pipeline: 'train', ratio: 0.5 }, 'the pipeline train takes no ratio'],
   ])('refuses %j', async (options, message) => {
     await expect(bench(options)).rejects.toThrow(message)
   })
@@ -122,7 +142,22 @@ describe('headrace bench vision', () => {
     )
     expect(stdout).toMatch(/^epoch 0: 20 images in [\d.]+ s, [\d,]+ images\/s\nepoch 1: 20 images/)
     expect(stdout).toMatch(/\nimages\/s +[\d,]+ \(median of the epochs after the first\)\n/)
-    expect(stdout).toMatch(/\npipeline +raw -> \[20, \d+\] uint8 NHWC, 1 thread\(s\), \w+\n/)
+    expect(stdout).toMatch(/\npipeline +raw -> \[20, \d+\] uint8, 1 thread, \w+\n/)
     expect(stdout).toMatch(/\npeak memory +[\d.]+ MiB: slots 2 MiB, scratch/)
+  })
+
+  it('says that pictures of their own sizes are ragged, and which epoch its number is of', async () => {
+    const flags = '--pipeline decode --epochs 1 --threads 2 --layout nchw'
+    const { stdout } = await headrace('bench', 'vision', photos.path, ...flags.split(' '))
+    expect(stdout).toMatch(/\npipeline +decode -> \[20\] ragged uint8 NCHW, 2 threads, \w+\n/)
+    expect(stdout).toMatch(/\nimages\/s +[\d,]+ \(of the only epoch\)\n/)
+  })
+
+  it('ends with 2 for an option that the pipeline has no use for', async () => {
+    expect(await headrace('bench', 'vision', photos.path, '--pipeline', 'raw', '--dtype', 'float32')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'headrace: the pipeline raw takes no dtype [E_USAGE]\n',
+    })
   })
 })

@@ -60,6 +60,20 @@ describe('cache build', () => {
     expect(Math.max(image.meanWidth, image.meanHeight)).toBeLessThanOrEqual(48)
   })
 
+  it('says which files it did not look at, because they lie outside class folders', async () => {
+    await cp(source, place('beside'), { recursive: true })
+    await writeFile(join(place('beside'), 'README.txt'), 'about')
+    const { stdout } = await headrace('cache', 'build', place('beside'), place('beside.cache'))
+    expect(stdout).toContain('\nignored 1 file outside class folders: README.txt\n')
+  })
+
+  it.each(['0', '101', '90.5'])('refuses --quality %s by its name', async (quality) => {
+    const { code, stderr } = await headrace('cache', 'build', source, place('never'), '--quality', quality)
+    expect(code).toBe(2)
+    expect(stderr).toContain('--quality')
+    expect(stderr).toContain('It must be an integer from 1 to 100.')
+  })
+
   describe('with bad files among the good', () => {
     beforeAll(async () => {
       await cp(source, place('mixed'), { recursive: true })
@@ -99,7 +113,9 @@ describe('cache build', () => {
         'throw',
       )
       expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
-      expect(stderr).toMatch(/^headrace: .*000-notes\.jpg is not a picture .* \[E_UNSUPPORTED\]\n/)
+      expect(stderr).toMatch(
+        /^headrace: .*000-notes\.jpg is not a picture .* \[E_UNSUPPORTED\]\nhint: leave bad samples out with --on-error skip\n$/,
+      )
       expect((await readdir(photos.folder)).filter((name) => name === 'm3')).toEqual([])
     })
   })
@@ -138,6 +154,13 @@ describe('cache info', () => {
     const { stdout } = await headrace('cache', 'info', photos.path)
     expect(stdout).toMatch(/^images {9}30\n/)
     expect(stdout).toContain('encoding       jpeg\n')
+    expect(stdout).toMatch(
+      /\nfield image {4}image, jpeg, [\d.]+ KiB, at most [\d.]+ (?:B|KiB) each, \d+ x \d+ pixels on average\nfield label {4}number, int64\nfield path {5}string\n/,
+    )
+    expect(stdout).toContain(`classes        ${photos.cache.classes?.length}: ${photos.cache.classes?.[0]}, `)
+    expect(stdout).toMatch(/\noptions {8}encoding jpeg, .*quality 95/)
+    expect(stdout).toContain('\nskipped        0 bad samples\nencoded anew   none\n')
+    expect(stdout).toContain('\nchecksums      of every byte\n')
     expect(stdout).toMatch(/libjpeg-turbo {2}\d+\.\d+/)
   })
 })
@@ -146,12 +169,22 @@ describe('cache verify', () => {
   it('says of a sound cache that it is sound', async () => {
     const { code, stdout, stderr } = await headrace('cache', 'verify', photos.path)
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    expect(stdout).toMatch(/: 30 images, .*: sound\n$/)
+    expect(stdout).toMatch(/: 30 images, .*: sound \(checksums match\)\n$/)
     expect(json(await headrace('cache', 'verify', photos.path, '--json'))).toMatchObject({
       ok: true,
       images: 30,
       problems: [],
     })
+  })
+
+  it('says of a cache without checksums what it could look at', async () => {
+    await cp(photos.path, place('plain'), { recursive: true })
+    const manifest = join(place('plain'), 'manifest.json')
+    const { headrace: _, ...slipstreams } = JSON.parse(await readFile(manifest, 'utf8'))
+    await writeFile(manifest, JSON.stringify(slipstreams))
+    const { code, stdout } = await headrace('cache', 'verify', place('plain'))
+    expect(code).toBe(0)
+    expect(stdout).toMatch(/: sound \(sizes and structure only: this cache has no checksums\)\n$/)
   })
 
   it('ends with 1 and names the sample after one bit of image.bin is flipped', async () => {

@@ -1,8 +1,9 @@
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import {
+  buildImageCache,
   centerCrop,
   decode,
   load,
@@ -11,6 +12,7 @@ import {
   randomResizedCrop,
 } from '../../src/vision/index.ts'
 import { type PhotoCache, photoCache } from '../loader/photo-cache.ts'
+import { awkwardFolder } from '../vision/awkward-set.ts'
 import { built, headrace } from './built.ts'
 
 let photos: PhotoCache
@@ -202,5 +204,25 @@ describe('preview', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^headrace: .*no\/where\.png.*\n$/)
     expect(stderr).toContain('[E_NOT_FOUND]')
+  })
+
+  it('onto a folder is refused by the flag', async () => {
+    const out = join(photos.folder, 'folder.png')
+    await mkdir(out)
+    const { code, stderr } = await headrace('preview', photos.path, '--out', out, '--size', '16')
+    expect({ code, stderr }).toEqual({ code: 2, stderr: `headrace: --out ${out}: that is a folder [E_USAGE]\n` })
+  })
+
+  it('of a bad picture names --on-error, which skips or replaces it', async () => {
+    const set = await awkwardFolder()
+    await buildImageCache(set.root, set.place('cache'), { onError: 'skip' })
+    const args = ['preview', set.place('cache'), '--out', set.place('sheet.png'), '--size', '16', '--count', '100']
+    const preview = (...more: string[]) => headrace(...args, '--pipeline', 'resize-center', ...more)
+    const thrown = await preview()
+    expect(thrown.code).toBe(1)
+    expect(thrown.stderr).toMatch(/\nhint: --on-error skip or --on-error replace goes on without such samples\n$/)
+    expect((await preview('--on-error', 'skip')).stdout).toBe(`${set.place('sheet.png')}: 37 pictures\n`)
+    expect((await preview('--on-error', 'replace')).stdout).toBe(`${set.place('sheet.png')}: 39 pictures\n`)
+    await set.remove()
   })
 })

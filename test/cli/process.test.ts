@@ -18,6 +18,9 @@ describe('usage errors end with 2, say what is wrong on stderr and print nothing
   it.each([
     [['cache', 'build', 'a'], "missing required argument 'destination'"],
     [['cache', 'built'], "unknown command 'built'"],
+    [['help', 'cache', 'built'], "unknown command 'built'"],
+    [['cache', 'help', 'build'], "unknown command 'help'"],
+    [['preview', 'c', '--out', 'sheet.jpg'], 'It must end in .png.'],
     [['cache', 'build', 'a', 'b', '--qualty', '90'], "unknown option '--qualty'"],
     [['cache', 'build', 'a', 'b', '--workers', '0'], 'It must be a positive integer.'],
     [['cache', 'build', 'a', 'b', '--max-side', '12.5'], 'It must be a positive integer.'],
@@ -43,7 +46,7 @@ describe('usage errors end with 2, say what is wrong on stderr and print nothing
   it('also where the library finds them', async () => {
     const { code, stderr } = await headrace('plan', photos.path, '--batch', '4', '--step', '3')
     expect(code).toBe(2)
-    expect(stderr).toBe('headrace: step must be an integer from 0 to 2, but got 3 [E_USAGE]\n')
+    expect(stderr).toBe('headrace: --step 3: the epoch has 3 steps, 0 to 2 [E_USAGE]\n')
   })
 })
 
@@ -96,6 +99,48 @@ describe('help and version', () => {
   )
 })
 
+describe('help of a command', () => {
+  it.each([['cache', 'build'], ['bench', 'vision'], ['plan']])('help %s %s is its --help', async (...command) => {
+    const help = await headrace('help', ...command)
+    expect(help).toEqual(await headrace(...command, '--help'))
+    expect(help.code).toBe(0)
+  })
+
+  it.each([
+    ['bench vision', ['raw', 'decode', 'rrc', 'center', 'crop', 'resize-center', 'train']],
+    ['plan', ['raw', 'decode', 'rrc', 'center', 'crop', 'resize-center', 'train']],
+    ['preview', ['rrc', 'center', 'crop', 'resize-center', 'train']],
+  ] as const)('%s explains every pipeline', async (command, names) => {
+    const { stdout } = await headrace(...command.split(' '), '--help')
+    const [, lines = ''] = /\nPipelines:\n((?: {2}.+\n)+)/.exec(stdout) ?? []
+    expect(lines.match(/^ {2}\S+/gm)?.map((name) => name.trim())).toEqual([...names])
+  })
+
+  it('marks what is required and shows defaults the same way everywhere', async () => {
+    const text = async (...command: string[]) => (await headrace(...command, '--help')).stdout.replace(/\s+/g, ' ')
+    expect(await text('bench', 'vision')).toContain('resize-center, train) (required) --size')
+    expect(await text('bench', 'vision')).toContain('images a batch (default: 256)')
+    expect(await text('preview')).toContain('PNG file to write (required)')
+    expect(await text('plan')).toContain('train) (default: train)')
+    expect(await text('cache', 'build')).toContain('anew (default: 95)')
+  })
+})
+
+describe('what cannot even start or print', () => {
+  it('without the addon is one line and a hint', async () => {
+    // Makes node-gyp-build look for prebuilt addons only, which a clone does not have.
+    const { code, stdout, stderr } = await shell(`PREBUILDS_ONLY=1 HEADRACE cache info ${photos.path}`)
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
+    expect(stderr).toMatch(/^headrace: the native addon does not load: .* \[E_UNSUPPORTED\]\nhint: .*\n$/)
+  })
+
+  it.runIf(process.platform === 'linux')('onto a full disk is one line and a hint', async () => {
+    const { code, stderr } = await shell(`HEADRACE cache info ${photos.path} > /dev/full`)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^headrace: writing to stdout: ENOSPC.* \[E_NO_SPACE\]\nhint: .*\n$/)
+  })
+})
+
 describe('a reader that has enough', () => {
   it('is no failure and no noise', async () => {
     const { code, stdout, stderr } = await shell(`HEADRACE plan ${photos.path} --batch 12 --json | head -n 1`)
@@ -122,7 +167,7 @@ describe('Ctrl-C', () => {
     })
     const [code] = (await once(child, 'close')) as [number]
     expect({ code, stdout }).toEqual({ code: 130, stdout: '' })
-    expect(stderr).toMatch(/headrace: interrupted\n$/)
+    expect(stderr).toMatch(/headrace: interrupted\nhint: the same command goes on where it stopped\n$/)
     expect(existsSync(target)).toBe(false)
 
     const { code: done, stdout: report } = await headrace(...build, '--json')

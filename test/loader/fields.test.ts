@@ -48,7 +48,7 @@ describe('several stored fields in one batch keep apart', () => {
               data,
               shape,
               sizes: stored,
-            } = batch[name] as { data: Uint8Array; shape: [number, number]; sizes: Uint32Array }
+            } = batch[name] as unknown as { data: Uint8Array; shape: [number, number]; sizes: Uint32Array }
             const size = sizes[name](Number(id))
             const expected = Buffer.alloc(shape[1]).fill(name === 'a' ? 1 + Number(id) : 255 - Number(id), 0, size)
             expect(stored[row]).toBe(size)
