@@ -11,6 +11,7 @@ import { availableCores } from '../cores.ts'
 import type { Dataset, Schema } from '../datasets/types.ts'
 import { discoverRank } from '../distributed/rank.ts'
 import { HeadraceError } from '../errors.ts'
+import { MAX_WORD } from '../sampling/random.ts'
 import { randomSampler, sequentialSampler } from '../sampling/samplers.ts'
 import type { Tail } from '../sampling/shards.ts'
 import type { Sampler } from '../sampling/types.ts'
@@ -108,7 +109,6 @@ const DEFAULT_PREFETCH = 2
 /** 1 GiB: three float32 batches of 256 at 224 pixels take 462 MB. */
 const DEFAULT_RING_BYTES = 2 ** 30
 const RESERVED_FIELDS = ['meta', 'copy', 'release']
-export const MAX_EPOCH = 2 ** 32 - 1
 /** The longest that a timer can wait, ms. */
 const MAX_TIMEOUT = 2 ** 31 - 1
 
@@ -195,7 +195,7 @@ export function settle(dataset: Dataset, options: LoaderOptions): LoaderSettings
     threads: positiveInteger('threads', options.threads ?? availableCores(), 1024),
     prefetch: positiveInteger('prefetch', options.prefetch ?? DEFAULT_PREFETCH, 1024),
     ringBytes: positiveInteger('ringBytes', options.ringBytes ?? DEFAULT_RING_BYTES),
-    epoch: nonNegativeInteger('epoch', resume?.epoch ?? options.epoch ?? 0, MAX_EPOCH),
+    epoch: nonNegativeInteger('epoch', resume?.epoch ?? options.epoch ?? 0, MAX_WORD),
     epochs: positiveInteger('epochs', options.epochs ?? 1),
     position: resume?.position ?? 0,
     fields: chooseFields(dataset.schema, options.fields),

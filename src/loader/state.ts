@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { show } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
+import { MAX_WORD } from '../sampling/random.ts'
 import type { Tail } from '../sampling/shards.ts'
-import { MAX_EPOCH } from './options.ts'
 
 /** Where a loader stands: JSON, a few integers. Everything else follows from them. */
 export interface LoaderState {
@@ -36,7 +36,7 @@ export function checkState(state: unknown): LoaderState {
     if (!Number.isSafeInteger(s[name]) || (s[name] as number) < (name === 'globalBatch' ? 1 : 0))
       return refuse(`${name} must be an integer of ${name === 'globalBatch' ? 1 : 0} or more, but got ${show(s[name])}`)
   }
-  if ((s.epoch as number) > MAX_EPOCH) return refuse(`epoch must be at most ${MAX_EPOCH}, but got ${show(s.epoch)}`)
+  if ((s.epoch as number) > MAX_WORD) return refuse(`epoch must be at most ${MAX_WORD}, but got ${show(s.epoch)}`)
   if (typeof s.fingerprint !== 'string') return refuse(`fingerprint must be a string, but got ${show(s.fingerprint)}`)
   if (s.tail !== 'short' && s.tail !== 'pad' && s.tail !== 'drop')
     return refuse(`tail must be short, pad or drop, but got ${show(s.tail)}`)
