@@ -18,21 +18,21 @@
       "type": "static_library",
       "sources": ["native/kernels/kernels_sse4.cc"],
       "cflags_cc": ["<@(kernel_cflags)"],
-      "conditions": [["target_arch=='x64'", { "cflags_cc": ["-msse4.1", "-mssse3"], "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["-msse4.1"] } }]]
+      "conditions": [["target_arch=='x64'", { "cflags_cc": ["-msse4.1", "-mssse3", "-mpopcnt"], "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["-msse4.1", "-mpopcnt"] } }]]
     },
     {
       "target_name": "kernels_avx2",
       "type": "static_library",
       "sources": ["native/kernels/kernels_avx2.cc"],
       "cflags_cc": ["<@(kernel_cflags)"],
-      "conditions": [["target_arch=='x64'", { "cflags_cc": ["-mavx2", "-mf16c", "-mbmi", "-mbmi2"], "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mf16c", "-mbmi", "-mbmi2"] } }]]
+      "conditions": [["target_arch=='x64'", { "cflags_cc": ["-mavx2", "-mpopcnt", "-mf16c", "-mbmi", "-mbmi2"], "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["-mavx2", "-mpopcnt", "-mf16c", "-mbmi", "-mbmi2"] } }]]
     },
     {
       "target_name": "kernels_avx512",
       "type": "static_library",
       "sources": ["native/kernels/kernels_avx512.cc"],
       "cflags_cc": ["<@(kernel_cflags)"],
-      "conditions": [["target_arch=='x64'", { "cflags_cc": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mf16c", "-mbmi2"], "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mf16c", "-mbmi2"] } }]]
+      "conditions": [["target_arch=='x64'", { "cflags_cc": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vbmi", "-mavx512vbmi2", "-mpopcnt", "-mf16c", "-mbmi2"], "xcode_settings": { "OTHER_CPLUSPLUSFLAGS": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mavx512vbmi", "-mavx512vbmi2", "-mpopcnt", "-mf16c", "-mbmi2"] } }]]
     },
     {
       "target_name": "headrace",
@@ -43,6 +43,13 @@
         "native/kernels/kernels_scalar.cc",
         "native/kernels/kernels_neon.cc",
         "native/kernels/resize_plan.cc",
+        "native/dct/compact.cc",
+        "native/dct/jpeg_writer.cc",
+        "native/dct/pack.cc",
+        "native/dct/packed_picture.cc",
+        "native/dct/packed_reader.cc",
+        "native/dct/rans.cc",
+        "native/dct/strips.cc",
         "native/src/addon.cc",
         "native/src/bus_guard.cc",
         "native/src/crc32c.cc",
@@ -52,6 +59,7 @@
         "native/src/memory_map.cc",
         "native/src/memory_map_binding.cc",
         "native/src/napi_values.cc",
+        "native/src/pack_binding.cc",
         "native/src/pool.cc",
         "native/src/promise_task.cc",
         "native/src/resampler.cc",

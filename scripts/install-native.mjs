@@ -61,7 +61,7 @@ function isUpToDate() {
   const built = statSync(addon).mtimeMs
   const sources = [
     join(root, 'binding.gyp'),
-    ...['src', 'kernels'].flatMap((name) => filesBelow(join(root, 'native', name))),
+    ...['src', 'dct', 'kernels'].flatMap((name) => filesBelow(join(root, 'native', name))),
   ]
   return sources.every((path) => statSync(path).mtimeMs <= built) && whyItDoesNotLoad(addon) === undefined
 }

@@ -64,6 +64,10 @@ export interface DecodeJob {
   /** At most `threads` threads work at once on the jobs of one `group`. */
   readonly threads: number
   readonly group: number
+  /** jpeg: every sample is a JPEG; dct: packed coefficients or a JPEG, as each begins (docs/formats/dct.md). */
+  readonly encoding: 'jpeg' | 'dct'
+  /** Frequencies of the compact form, 16 x 256; needed where samples have it. */
+  readonly table: Uint16Array | undefined
   readonly dct: 'islow' | 'ifast'
   readonly fancyUpsampling: boolean
   /** Keep what libjpeg makes of damaged data. */
@@ -84,6 +88,19 @@ export interface CopyJob {
   readonly threads: number
   readonly group: number
 }
+
+/** One sample into another form, on the pool. */
+export interface ConvertJob {
+  readonly bytes: Uint8Array
+  /** Frequencies of the compact form, 16 x 256. */
+  readonly table: Uint16Array | undefined
+  readonly threads: number
+  readonly group: number
+  readonly maxPixels: number
+}
+
+/** Why a sample has no other form. */
+export type Refusal = Omit<NativeFault, 'row'>
 
 interface Addon {
   info(): NativeInfo
@@ -112,6 +129,14 @@ interface Addon {
   /** Takes an ArrayBuffer's memory away: its length and that of every view becomes 0. */
   detach(buffer: ArrayBuffer): void
   decodeImages(job: DecodeJob): Promise<readonly NativeFault[]>
+  /** A JPEG as packed coefficients, in the compact form where there is a table. E_UNSUPPORTED: it stays a JPEG. */
+  packJpeg(job: ConvertJob): Promise<Uint8Array | Refusal>
+  /** Packed coefficients as a JPEG with the same coefficients and tables. */
+  unpackJpeg(job: ConvertJob): Promise<Uint8Array | Refusal>
+  /** Adds how often each symbol comes in each context of a plain packed picture to `counts`, 16 x 256. */
+  addSymbolCounts(packed: Uint8Array, counts: Float64Array): void
+  /** The table of frequencies for such counts: 16 x 256, each at least 1, each row summing to 1024. */
+  ransFrequencies(counts: Float64Array): Uint16Array
   copyRows(job: CopyJob): Promise<readonly NativeFault[]>
   /** Scratch memory that the pool's threads hold now, in bytes. */
   scratchBytes(): number

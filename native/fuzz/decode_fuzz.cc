@@ -107,7 +107,7 @@ Outcome decode(const Job& job, Scratch& scratch) {
   uint8_t* places[kMaxViews];
   for (size_t k = 0; k < job.views.size(); k++)
     places[k] = outcome.out.emplace_back(job.boxes[k].outBytes(job.views[k])).data();
-  outcome.fault = decodeImage(job.picture, job.options, job.views, job.boxes, {places, job.views.size()}, scratch);
+  outcome.fault = decodeImage(job.picture, {}, job.options, job.views, job.boxes, {places, job.views.size()}, scratch);
   if (outcome.fault)
     for (const Output& out : outcome.out)
       if (!out.zero()) fail("a fault that left pixels", outcome.fault);

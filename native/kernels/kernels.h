@@ -30,6 +30,29 @@ struct HorizontalView {
   const int16_t* pairWeights;  // per block and pair: 16 pairs of weights
 };
 
+// A row of blocks of packed coefficients (docs/formats/dct.md): its six sections and how long they say they are. Whoever
+// makes one has checked that they lie in memory, with kStripPadding readable bytes behind each.
+struct PackedStrip {
+  const uint8_t *dc, *hdr, *mask, *nibbles, *escapes, *wides;
+  uint32_t blocks, maskBytes, values, escapeCount, wideCount;
+};
+inline constexpr size_t kStripPadding = 128;
+// `decodeStrip` writes whole groups of this many blocks, and needs memory for 64 values a block and kStripPadding more.
+inline constexpr size_t kBlockGroup = 4;
+
+// A range decoder of 16 lanes over one stream of words (docs/formats/dct.md, compact form).
+struct RansStream {
+  uint32_t states[16];
+  const uint8_t* words;  // the next uint16; need not be aligned
+  const uint8_t* end;    // behind the last; kStripPadding bytes more are readable
+};
+inline constexpr uint32_t kRansBits = 10;  // frequencies are in 1 / 2^10
+inline constexpr size_t kRansContexts = 16;
+// Entry (context << kRansBits) + slot: symbol, its frequency << 8, (slot - its start) << 20.
+using RansEntry = uint32_t;
+// `ransSymbols` reads contexts, and writes symbols, up to this many behind the last.
+inline constexpr size_t kRansPadding = 16;
+
 struct Kernels {
   const char* name;  // "scalar" "sse4" "avx2" "avx512" "neon"
 
@@ -55,6 +78,33 @@ struct Kernels {
 
   // out[i] = in[n - 1 - i] over samples of one plane. Reads and writes exactly n bytes.
   void (*reverse)(const uint8_t* in, size_t n, uint8_t* out);
+
+  // Blocks [first, last) of a strip, dequantised by `table` (64 entries row by row) and transformed: 8 rows of samples,
+  // `stride` apart; columns up to the next multiple of kBlockGroup blocks may be written. `values` is scratch. False
+  // where the sections contradict each other.
+  bool (*decodeStrip)(const PackedStrip& strip, uint32_t first, uint32_t last, const uint16_t* table, int8_t* values,
+                      uint8_t* out, size_t stride);
+
+  // How many of the first n nibbles are 8.
+  uint32_t (*countEscapes)(const uint8_t* nibbles, size_t n);
+
+  // libjpeg's "fancy" upsampling of n samples of one row, 2n (2x1, 2x2) or n (1x2) out. The samples at -1 and n must be
+  // there (an edge repeated), and rows be readable kRowPadding bytes and writable to a multiple of kRowAlign samples of
+  // input behind their end. far: the row above or below. bias: 1 above, 2 below. sums: scratch as long as the row + 2
+  // and kRowAlign.
+  void (*upsample2x1)(const uint8_t* in, size_t n, uint8_t* out);
+  void (*upsample1x2)(const uint8_t* near, const uint8_t* far, int bias, size_t n, uint8_t* out);
+  void (*upsample2x2)(const uint8_t* near, const uint8_t* far, size_t n, int16_t* sums, uint8_t* out);
+  // Planes of Y, Cb, Cr to R, G, B. Rows are read, and written, to the next multiple of kRowAlign.
+  void (*toRgb)(const uint8_t* y, const uint8_t* cb, const uint8_t* cr, size_t n, uint8_t* r, uint8_t* g, uint8_t* b);
+
+  // Bit s of masks[i]: whether scan position s of block i (64 coefficients, row by row) is not zero.
+  void (*scanMasks)(const int16_t* blocks, size_t n, uint64_t* masks);
+
+  // The next n symbols of each of `streams` (1 or 2; two are decoded side by side), all of one phase: symbol i belongs
+  // to lane i % 16 and context contexts[k][i] (only its lower 4 bits count). False where the words do not suffice.
+  bool (*ransSymbols)(RansStream* streams, size_t count, const RansEntry* table, const uint8_t* const* contexts,
+                      const size_t* n, uint8_t* const* out);
 };
 
 extern const Kernels kScalarKernels;

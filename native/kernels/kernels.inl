@@ -1,5 +1,5 @@
 // The SIMD kernels, written once over the operations of one instruction set. A kernels_*.cc includes its ops_*.h, then
-// this file, and publishes simdTable().
+// the expand_*.inl that fits it and this file, which includes dct.inl, and publishes simdTable().
 //
 // HAZARD: the including file is compiled for an instruction set that not every machine has. A function or template with
 // external linkage emitted there could be the copy that the linker keeps for all callers, so everything here and in
@@ -13,7 +13,11 @@
 //   toMask selectBytes          mask bytes are 0 or 0xff; reverseBytes: the whole register backwards
 //   widenBytes(p)               as many bytes as a register has words, zero extended
 //   multiplyRounded             (a * b + 0x4000) >> 15; addSaturated: at 16 bits
+//   multiplyLow multiplyHigh    the lower and upper 16 bits of products of words
 //   zipLow zipHigh              in lanes: words a0 b0 a1 b1 ...; packZipped(low, high): dots of the two to words in order
+//   zipPairsLow/High zipQuadsLow/High   the same with pairs and quadruples of words as the unit
+//   packWords(a, b)             in lanes: words of a, then of b, to signed bytes, saturated
+//   storeHalves(p, q, v)        the lower 8 bytes of every lane to p, the upper ones to q
 //   dotPairs                    a0*b0 + a1*b1 of neighbouring words
 //   storeBlockAsWords           16 ints of 4 / kLanes registers; storeSums: the sum of each of four registers
 //   storeWordsAsBytes           clamped to 0 .. 255; storeFloatsAsHalves: ties to even
@@ -265,6 +269,14 @@ void normalizeF16(const uint8_t* in, size_t n, const float* scale, const float* 
   scalar::normalizeF16From(done, in, n, scale, bias, channels, out);
 }
 
+}  // namespace
+}  // namespace headrace
+
+#include "dct.inl"
+
+namespace headrace {
+namespace {
+
 constexpr Kernels simdTable(const char* name) {
   return {
       .name = name,
@@ -275,6 +287,14 @@ constexpr Kernels simdTable(const char* name) {
       .normalizeF32 = normalizeF32,
       .normalizeF16 = normalizeF16,
       .reverse = reverse,
+      .decodeStrip = decodeStrip,
+      .countEscapes = countEscapes,
+      .upsample2x1 = upsample2x1,
+      .upsample1x2 = upsample1x2,
+      .upsample2x2 = upsample2x2,
+      .toRgb = toRgb,
+      .scanMasks = scanMasks,
+      .ransSymbols = ransSymbols,
   };
 }
 

@@ -2,6 +2,8 @@
 #if defined(__x86_64__)
 #include "ops_avx2.h"
 
+#include "expand_shuffle.inl"
+#include "rans.inl"
 #include "kernels.inl"
 
 namespace headrace {

@@ -2,6 +2,8 @@
 #if defined(__x86_64__)
 #include "ops_avx512.h"
 
+#include "expand_avx512.inl"
+#include "rans.inl"
 #include "kernels.inl"
 
 namespace headrace {

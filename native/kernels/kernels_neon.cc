@@ -2,6 +2,8 @@
 #if defined(__aarch64__)
 #include "ops_neon.h"
 
+#include "expand_shuffle.inl"
+#include "rans.inl"
 #include "kernels.inl"
 
 namespace headrace {

@@ -1,5 +1,7 @@
 #include "kernels.h"
 #include "scalar.h"
+#include "scalar_dct.h"
+#include "scalar_rans.h"
 
 namespace headrace {
 namespace {
@@ -23,6 +25,14 @@ constinit const Kernels kScalarKernels = {
     .normalizeF32 = normalizeF32,
     .normalizeF16 = normalizeF16,
     .reverse = scalar::reverse,
+    .decodeStrip = scalar::decodeStrip,
+    .countEscapes = scalar::countEscapes,
+    .upsample2x1 = scalar::upsample2x1,
+    .upsample1x2 = scalar::upsample1x2,
+    .upsample2x2 = scalar::upsample2x2,
+    .toRgb = scalar::toRgb,
+    .scanMasks = scalar::scanMasks,
+    .ransSymbols = scalar::ransSymbols,
 };
 
 }  // namespace headrace

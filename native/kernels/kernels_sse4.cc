@@ -2,6 +2,8 @@
 #if defined(__x86_64__)
 #include "ops_sse4.h"
 
+#include "expand_shuffle.inl"
+#include "rans.inl"
 #include "kernels.inl"
 
 namespace headrace {

@@ -12,6 +12,7 @@
 #endif
 
 #include "scalar.h"
+#include "scalar_dct.h"
 
 namespace headrace {
 namespace {
@@ -74,6 +75,29 @@ inline void storeWordsAsBytes(uint8_t* p, Words v) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), packed);
 }
 
+inline Words addWords(Words a, Words b) { return _mm512_add_epi16(a, b); }
+inline Words subtractWords(Words a, Words b) { return _mm512_sub_epi16(a, b); }
+inline Words multiplyLow(Words a, Words b) { return _mm512_mullo_epi16(a, b); }
+inline Words multiplyHigh(Words a, Words b) { return _mm512_mulhi_epi16(a, b); }
+template <int bits>
+inline Words shiftWordsLeft(Words v) { return _mm512_slli_epi16(v, bits); }
+inline void storeWords(int16_t* p, Words v) { storeBytes(reinterpret_cast<uint8_t*>(p), v); }
+inline Words zipPairsLow(Words a, Words b) { return _mm512_unpacklo_epi32(a, b); }
+inline Words zipPairsHigh(Words a, Words b) { return _mm512_unpackhi_epi32(a, b); }
+inline Words zipQuadsLow(Words a, Words b) { return _mm512_unpacklo_epi64(a, b); }
+inline Words zipQuadsHigh(Words a, Words b) { return _mm512_unpackhi_epi64(a, b); }
+inline Bytes packWords(Words a, Words b) { return _mm512_packs_epi16(a, b); }
+inline Bytes addBytes(Bytes a, Bytes b) { return _mm512_add_epi8(a, b); }
+inline Bytes setBytes(uint8_t v) { return _mm512_set1_epi8(char(v)); }
+inline Bytes wordsAsBytes(Words v) { return v; }
+inline Ints wordsAsInts(Words v) { return v; }
+inline void storeHalves(uint8_t* p, uint8_t* q, Bytes v) {
+  const __m512i sorted = _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), v);
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), _mm512_castsi512_si256(sorted));
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(q), _mm512_extracti64x4_epi64(sorted, 1));
+}
+
+inline Ints subtractInts(Ints a, Ints b) { return _mm512_sub_epi32(a, b); }
 inline Ints setInts(int32_t v) { return _mm512_set1_epi32(v); }
 inline Ints addInts(Ints a, Ints b) { return _mm512_add_epi32(a, b); }
 inline Ints dotPairs(Words a, Words b) { return _mm512_madd_epi16(a, b); }

@@ -3,6 +3,7 @@
 #include <smmintrin.h>
 
 #include "scalar.h"
+#include "scalar_dct.h"
 
 namespace headrace {
 namespace {
@@ -46,6 +47,28 @@ inline void storeWordsAsBytes(uint8_t* p, Words v) {
   _mm_storel_epi64(reinterpret_cast<__m128i*>(p), _mm_packus_epi16(v, v));
 }
 
+inline Words addWords(Words a, Words b) { return _mm_add_epi16(a, b); }
+inline Words subtractWords(Words a, Words b) { return _mm_sub_epi16(a, b); }
+inline Words multiplyLow(Words a, Words b) { return _mm_mullo_epi16(a, b); }
+inline Words multiplyHigh(Words a, Words b) { return _mm_mulhi_epi16(a, b); }
+template <int bits>
+inline Words shiftWordsLeft(Words v) { return _mm_slli_epi16(v, bits); }
+inline void storeWords(int16_t* p, Words v) { storeBytes(reinterpret_cast<uint8_t*>(p), v); }
+inline Words zipPairsLow(Words a, Words b) { return _mm_unpacklo_epi32(a, b); }
+inline Words zipPairsHigh(Words a, Words b) { return _mm_unpackhi_epi32(a, b); }
+inline Words zipQuadsLow(Words a, Words b) { return _mm_unpacklo_epi64(a, b); }
+inline Words zipQuadsHigh(Words a, Words b) { return _mm_unpackhi_epi64(a, b); }
+inline Bytes packWords(Words a, Words b) { return _mm_packs_epi16(a, b); }
+inline Bytes addBytes(Bytes a, Bytes b) { return _mm_add_epi8(a, b); }
+inline Bytes setBytes(uint8_t v) { return _mm_set1_epi8(char(v)); }
+inline Bytes wordsAsBytes(Words v) { return v; }
+inline Ints wordsAsInts(Words v) { return v; }
+inline void storeHalves(uint8_t* p, uint8_t* q, Bytes v) {
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(p), v);
+  _mm_storel_epi64(reinterpret_cast<__m128i*>(q), _mm_unpackhi_epi64(v, v));
+}
+
+inline Ints subtractInts(Ints a, Ints b) { return _mm_sub_epi32(a, b); }
 inline Ints setInts(int32_t v) { return _mm_set1_epi32(v); }
 inline Ints addInts(Ints a, Ints b) { return _mm_add_epi32(a, b); }
 inline Ints dotPairs(Words a, Words b) { return _mm_madd_epi16(a, b); }
@@ -73,6 +96,45 @@ inline void storeFloatsAsHalves(uint16_t* p, Floats v) {
   float four[4];
   _mm_storeu_ps(four, v);
   for (int i = 0; i < 4; ++i) p[i] = scalar::toHalf(four[i]);
+}
+
+// ---- 16 bytes at a time, for expand_shuffle.inl
+
+using Lane = __m128i;
+inline Lane loadLane(const uint8_t* p) { return loadBytes(p); }
+inline void storeLane(uint8_t* p, Lane v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
+inline Lane setLane(uint8_t v) { return _mm_set1_epi8(char(v)); }
+inline Lane loadHalves(const uint8_t* p, const uint8_t* q) {
+  return _mm_unpacklo_epi64(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(p)),
+                            _mm_loadl_epi64(reinterpret_cast<const __m128i*>(q)));
+}
+inline Lane loadNibbles(const uint8_t* p) {
+  const __m128i pairs = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
+  return _mm_and_si128(_mm_unpacklo_epi8(pairs, _mm_srli_epi16(pairs, 4)), _mm_set1_epi8(15));
+}
+inline Lane shuffleLane(Lane v, Lane control) { return _mm_shuffle_epi8(v, control); }
+inline Lane selectByControl(Lane control, Lane set, Lane clear) { return _mm_blendv_epi8(clear, set, control); }
+inline Lane addLanes(Lane a, Lane b) { return _mm_add_epi8(a, b); }
+inline unsigned equalBits(Lane a, Lane b) { return unsigned(_mm_movemask_epi8(_mm_cmpeq_epi8(a, b))); }
+inline Lane packLane(const int16_t* p) {
+  const __m128i* words = reinterpret_cast<const __m128i*>(p);
+  return _mm_packs_epi16(_mm_loadu_si128(words), _mm_loadu_si128(words + 1));
+}
+inline Lane evenLaneInts(Lane a, Lane b) {
+  return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), 0x88));
+}
+inline Lane oddLaneInts(Lane a, Lane b) {
+  return _mm_castps_si128(_mm_shuffle_ps(_mm_castsi128_ps(a), _mm_castsi128_ps(b), 0xdd));
+}
+inline Lane zipLaneIntsLow(Lane a, Lane b) { return _mm_unpacklo_epi32(a, b); }
+inline Lane zipLaneIntsHigh(Lane a, Lane b) { return _mm_unpackhi_epi32(a, b); }
+inline void storeLaneAsWords(int16_t* p, Lane v) {
+  _mm_store_si128(reinterpret_cast<__m128i*>(p), _mm_cvtepi8_epi16(v));
+  _mm_store_si128(reinterpret_cast<__m128i*>(p + 8), _mm_cvtepi8_epi16(_mm_srli_si128(v, 8)));
+}
+inline void storeLaneAsWords(int16_t* p, Lane v, int16_t first) {
+  _mm_store_si128(reinterpret_cast<__m128i*>(p), _mm_insert_epi16(_mm_cvtepi8_epi16(v), first, 0));
+  _mm_store_si128(reinterpret_cast<__m128i*>(p + 8), _mm_cvtepi8_epi16(_mm_srli_si128(v, 8)));
 }
 
 }  // namespace

@@ -52,5 +52,6 @@ NAPI_MODULE_INIT() {
   bindMemoryMap(env, exports);
   bindSlot(env, exports);
   bindJobs(env, exports);
+  bindPack(env, exports);
   return exports;
 }

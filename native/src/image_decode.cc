@@ -36,6 +36,7 @@ class Keep final : public RowSink {
   void row(int y, const uint8_t* rgb) override {
     if (rgb != at(y)) std::memcpy(at(y), rgb, static_cast<size_t>(rect_.width) * 3);
   }
+  void planes(int, const uint8_t* const (&)[3]) override {}  // JPEG gives rows
   uint8_t* at(int y) const { return memory_ + static_cast<size_t>(y - rect_.y) * static_cast<size_t>(rect_.width) * 3; }
 
  private:
@@ -63,23 +64,44 @@ Fault decodeShared(std::span<const View> views, std::span<const Box> boxes, std:
   return {};
 }
 
+Fault checkPicture(int width, int height, const Picture& picture, std::span<const View> views, std::span<const Box> boxes) {
+  if (width != picture.width || height != picture.height)
+    return Fault::of(FaultCode::corrupt, "the header says %dx%d pixels, the metadata %dx%d", width, height, picture.width, picture.height);
+  for (size_t k = 0; k < views.size(); k++)
+    if (const Fault fault = check(boxes[k], views[k], width, height)) return fault;
+  return {};
+}
+
+Fault decodeJpeg(const Picture& picture, const JpegOptions& options, std::span<const View> views, std::span<const Box> boxes,
+                 std::span<uint8_t* const> out, Scratch& scratch) {
+  JpegReader& reader = scratch.reader;
+  if (const Fault fault = reader.open(picture.bytes.data(), picture.bytes.size(), options)) return fault;
+  if (const Fault fault = checkPicture(reader.width(), reader.height(), picture, views, boxes)) return fault;
+  if (views.size() > 1) return decodeShared(views, boxes, out, scratch);
+  const PixelRect rect = scratch.resampler.begin(views[0], boxes[0], out[0]);
+  return reader.decode(rect, scratch.resampler);
+}
+
+// The planes are decoded once; upsampling, colour and all else is each view's own.
+Fault decodePacked(const Picture& picture, const Storage& storage, double maxPixels, std::span<const View> views,
+                   std::span<const Box> boxes, std::span<uint8_t* const> out, Scratch& scratch) {
+  PackedReader& reader = scratch.packed;
+  if (const Fault fault = reader.open(picture.bytes, picture.readable, storage.table, maxPixels)) return fault;
+  if (const Fault fault = checkPicture(reader.width(), reader.height(), picture, views, boxes)) return fault;
+  PixelRect all = Resampler::reach(views[0], boxes[0]);
+  for (size_t k = 1; k < views.size(); k++) all = unionOf(all, Resampler::reach(views[k], boxes[k]));
+  if (const Fault fault = reader.decode(all)) return fault;
+  for (size_t k = 0; k < views.size(); k++) reader.rows(scratch.resampler.begin(views[k], boxes[k], out[k]), scratch.resampler);
+  return {};
+}
+
 }  // namespace
 
-Fault decodeImage(const Picture& picture, const JpegOptions& options, std::span<const View> views, std::span<const Box> boxes,
-                  std::span<uint8_t* const> out, Scratch& scratch) {
-  const auto attempt = [&]() -> Fault {
-    JpegReader& reader = scratch.reader;
-    if (const Fault fault = reader.open(picture.bytes.data(), picture.bytes.size(), options)) return fault;
-    if (reader.width() != picture.width || reader.height() != picture.height)
-      return Fault::of(FaultCode::corrupt, "the header says %dx%d pixels, the metadata %dx%d", reader.width(), reader.height(),
-                       picture.width, picture.height);
-    for (size_t k = 0; k < views.size(); k++)
-      if (const Fault fault = check(boxes[k], views[k], picture.width, picture.height)) return fault;
-    if (views.size() > 1) return decodeShared(views, boxes, out, scratch);
-    const PixelRect rect = scratch.resampler.begin(views[0], boxes[0], out[0]);
-    return reader.decode(rect, scratch.resampler);
-  };
-  const Fault fault = attempt();
+Fault decodeImage(const Picture& picture, const Storage& storage, const JpegOptions& options, std::span<const View> views,
+                  std::span<const Box> boxes, std::span<uint8_t* const> out, Scratch& scratch) {
+  const Fault fault = storage.packed && PackedPicture::isPacked(picture.bytes)
+                          ? decodePacked(picture, storage, options.maxPixels, views, boxes, out, scratch)
+                          : decodeJpeg(picture, options, views, boxes, out, scratch);
   if (fault)
     for (size_t k = 0; k < views.size(); k++) std::memset(out[k], 0, boxes[k].outBytes(views[k]));
   scratch.trim();

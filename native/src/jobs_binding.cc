@@ -9,6 +9,7 @@
 #include "bytes_source.h"
 #include "image_decode.h"
 #include "napi_values.h"
+#include "pack_binding.h"
 #include "promise_task.h"
 #include "slot_binding.h"
 
@@ -61,6 +62,8 @@ struct DecodePlan {
   std::vector<double> offsets;  // views x samples
   std::vector<Box> boxes;       // samples x views
   JpegOptions options;
+  bool packed = false;
+  std::shared_ptr<RansTable> table;
 };
 
 class DecodeTask final : public BatchTask {
@@ -73,14 +76,16 @@ class DecodeTask final : public BatchTask {
     const std::span<const Box> boxes(plan_.boxes.data() + sample * views, views);
     uint8_t* out[kMaxViews];
     for (size_t k = 0; k < views; k++) out[k] = memory_->data() + static_cast<size_t>(plan_.offsets[k * source_.count() + sample]);
-    Picture picture{{}, static_cast<int>(plan_.widths[sample]), static_cast<int>(plan_.heights[sample])};
+    Picture picture{{}, static_cast<int>(plan_.widths[sample]), static_cast<int>(plan_.heights[sample]), 0};
     if (const Fault fault = source_.at(sample, picture.bytes)) {
       clear(out, boxes);
       report(sample, fault);
       return;
     }
+    picture.readable = static_cast<size_t>(source_.bytes.data() + source_.bytes.size() - (picture.bytes.data() + picture.bytes.size()));
+    const Storage storage{plan_.packed, plan_.table.get()};
     Fault fault;
-    if (!withBusGuard([&] { fault = decodeImage(picture, plan_.options, plan_.views, boxes, {out, views}, scratch); })) {
+    if (!withBusGuard([&] { fault = decodeImage(picture, storage, plan_.options, plan_.views, boxes, {out, views}, scratch); })) {
       fault = Fault::of(FaultCode::corrupt, "%s", kUnreadable);
       clear(out, boxes);
     }
@@ -187,11 +192,13 @@ napi_value decodeImages(napi_env env, napi_callback_info info) {
 
   DecodePlan plan;
   std::span<const uint32_t> heights, widths;
-  std::string dct;
+  std::string dct, encoding;
   size_t threads = 0, group = 0;
   if (!getUint32s(env, property(env, job, "heights"), "heights", heights) ||
       !getUint32s(env, property(env, job, "widths"), "widths", widths) ||
       !getString(env, property(env, job, "dct"), "dct", dct) ||
+      !getString(env, property(env, job, "encoding"), "encoding", encoding) ||
+      !getRansTable(env, property(env, job, "table"), plan.table) ||
       !getBool(env, property(env, job, "fancyUpsampling"), "fancyUpsampling", plan.options.fancyUpsampling) ||
       !getBool(env, property(env, job, "tolerant"), "tolerant", plan.options.tolerant) ||
       !getNumber(env, property(env, job, "maxPixels"), "maxPixels", plan.options.maxPixels) ||
@@ -204,6 +211,8 @@ napi_value decodeImages(napi_env env, napi_callback_info info) {
   plan.widths.assign(widths.begin(), widths.end());
   plan.options.fastDct = dct == "ifast";
   if (!plan.options.fastDct && dct != "islow") return throwType(env, "dct", "islow or ifast"), nullptr;
+  plan.packed = encoding == "dct";
+  if (!plan.packed && encoding != "jpeg") return throwType(env, "encoding", "jpeg or dct"), nullptr;
   const auto views = arrayItems(env, property(env, job, "views"));
   if (views.empty() || views.size() > DecodeTask::kMaxViews) return throwType(env, "views", "1 to 64 views"), nullptr;
   for (const napi_value view : views) {

@@ -213,6 +213,58 @@ Fault JpegReader::decode(const PixelRect& rect, RowSink& sink) {
   return {};
 }
 
+// Why the picture cannot be packed, as far as its header tells; null: it can.
+const char* JpegReader::whyNotPacked() const {
+  if (info_.data_precision != 8) return "more than 8 bits a sample";
+  if (info_.arith_code) return "arithmetic coding";
+  if (info_.num_components == 1) return info_.jpeg_color_space == JCS_GRAYSCALE ? nullptr : "one component that is not gray";
+  if (info_.num_components != 3 || info_.jpeg_color_space != JCS_YCbCr) return "components that are not Y, Cb, Cr";
+  const jpeg_component_info* of = info_.comp_info;
+  const bool known = (of[0].h_samp_factor <= 2 && of[0].v_samp_factor <= 2) || (of[0].h_samp_factor == 4 && of[0].v_samp_factor == 1);
+  const bool plain = of[1].h_samp_factor == 1 && of[1].v_samp_factor == 1 && of[2].h_samp_factor == 1 && of[2].v_samp_factor == 1;
+  return known && plain ? nullptr : "unusual sampling";
+}
+
+Fault JpegReader::coefficients(Coefficients& out) {
+  if (setjmp(error_.jump) != 0) {
+    jpeg_abort_decompress(&info_);
+    return fault();
+  }
+  const auto refuse = [&](const char* why) {
+    jpeg_abort_decompress(&info_);
+    return Fault::of(FaultCode::unsupported, "%s", why);
+  };
+  if (const char* why = whyNotPacked()) return refuse(why);
+  jvirt_barray_ptr* arrays = jpeg_read_coefficients(&info_);
+  if (smooths()) return refuse("a progressive file that leaves coefficients out");
+  const bool gray = info_.num_components == 1;
+  out.width = width();
+  out.height = height();
+  out.count = info_.num_components;
+  out.horizontal = gray ? 1 : info_.comp_info[0].h_samp_factor;
+  out.vertical = gray ? 1 : info_.comp_info[0].v_samp_factor;
+  out.tables.clear();
+  for (int c = 0; c < out.count; c++) {
+    const jpeg_component_info& from = info_.comp_info[c];
+    if (from.quant_table == nullptr) return refuse("a component without data");
+    QuantTable table;
+    std::copy(std::begin(from.quant_table->quantval), std::end(from.quant_table->quantval), table.begin());
+    const auto same = std::find(out.tables.begin(), out.tables.end(), table);
+    Coefficients::Component& to = out.components[c];
+    to.table = static_cast<int>(same - out.tables.begin());
+    if (same == out.tables.end()) out.tables.push_back(table);
+    to.blocksWide = static_cast<int>(from.width_in_blocks);
+    to.blocksHigh = static_cast<int>(from.height_in_blocks);
+    to.blocks.resize(static_cast<size_t>(to.blocksWide) * static_cast<size_t>(to.blocksHigh) * 64);
+    for (int y = 0; y < to.blocksHigh; y++) {
+      JBLOCKARRAY row = info_.mem->access_virt_barray(reinterpret_cast<j_common_ptr>(&info_), arrays[c], static_cast<JDIMENSION>(y), 1, FALSE);
+      std::memcpy(to.rowOfBlocks(y), row[0], static_cast<size_t>(to.blocksWide) * sizeof(JBLOCK));
+    }
+  }
+  jpeg_finish_decompress(&info_);
+  return {};
+}
+
 #define HEADRACE_TEXT_OF(x) #x
 #define HEADRACE_TEXT(x) HEADRACE_TEXT_OF(x)
 

@@ -10,7 +10,9 @@
 
 #include <jpeglib.h>
 
+#include "../dct/coefficients.h"
 #include "fault.h"
+#include "row_sink.h"
 
 namespace headrace {
 
@@ -19,21 +21,6 @@ struct JpegOptions {
   bool fancyUpsampling = true;
   bool tolerant = false;         // keep what libjpeg makes of damaged data
   double maxPixels = 0;
-};
-
-struct PixelRect {
-  int x = 0, y = 0, width = 0, height = 0;
-};
-
-// Takes RGB rows top to bottom.
-class RowSink {
- public:
-  virtual ~RowSink() = default;
-  // Where the row's pixels should go, or null to have them in the reader's own memory. Only asked for rows as wide as
-  // the picture: narrower ones come with a margin.
-  virtual uint8_t* target(int y) = 0;
-  // rgb: 3 * width bytes with kRowPadding readable bytes behind them, unless `target` named the place.
-  virtual void row(int y, const uint8_t* rgb) = 0;
 };
 
 class JpegReader {
@@ -50,6 +37,9 @@ class JpegReader {
 
   // Decodes rect (inside the picture) into the sink. On a fault some rows may have been given.
   Fault decode(const PixelRect& rect, RowSink& sink);
+
+  // The picture's quantised coefficients; `unsupported` where it is not one that can be packed (docs/formats/dct.md).
+  Fault coefficients(Coefficients& out);
 
   size_t bytes() const { return rows_.capacity(); }
   // The libjpeg-turbo that is linked, such as "2.1.5".
@@ -72,6 +62,7 @@ class JpegReader {
   Fault fault() const;
   bool chooseColour();
   bool smooths() const;
+  const char* whyNotPacked() const;
   void useRows(size_t rowBytes);
   void toRgb(const uint8_t* cmyk, size_t pixels, uint8_t* rgb) const;
 

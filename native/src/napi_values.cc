@@ -67,6 +67,14 @@ bool getFloat64s(napi_env env, napi_value value, const char* name, std::span<con
   return true;
 }
 
+bool getUint16s(napi_env env, napi_value value, const char* name, std::span<const uint16_t>& out) {
+  void* data = nullptr;
+  size_t length = 0;
+  if (!getTyped(env, value, name, napi_uint16_array, "a Uint16Array", data, length)) return false;
+  out = {static_cast<const uint16_t*>(data), length};
+  return true;
+}
+
 bool getUint32s(napi_env env, napi_value value, const char* name, std::span<const uint32_t>& out) {
   void* data = nullptr;
   size_t length = 0;

@@ -24,6 +24,7 @@ bool getBool(napi_env env, napi_value value, const char* name, bool& out);
 bool getString(napi_env env, napi_value value, const char* name, std::string& out);
 bool getBytes(napi_env env, napi_value value, const char* name, std::span<uint8_t>& out);
 bool getFloat64s(napi_env env, napi_value value, const char* name, std::span<const double>& out);
+bool getUint16s(napi_env env, napi_value value, const char* name, std::span<const uint16_t>& out);
 bool getUint32s(napi_env env, napi_value value, const char* name, std::span<const uint32_t>& out);
 napi_value property(napi_env env, napi_value object, const char* name);
 std::vector<napi_value> arrayItems(napi_env env, napi_value array);

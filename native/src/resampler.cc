@@ -82,40 +82,34 @@ uint8_t* Resampler::target(int y) {
 }
 
 void Resampler::row(int y, const uint8_t* rgb) {
+  if (copies_ && !mirrored_ && !view_->planar) return emitInterleaved(y - region_.y, rgb);
+  uint8_t* r = planes_.data();
+  uint8_t* g = r + planeStride_;
+  uint8_t* b = g + planeStride_;
+  kernels_.deinterleave(rgb, static_cast<size_t>(region_.width), r, g, b);
+  planes(y, {r, g, b});
+}
+
+void Resampler::planes(int y, const uint8_t* const (&rgb)[3]) {
   if (copies_)
     copyRow(y, rgb);
   else
     resizeRow(y, rgb);
 }
 
-void Resampler::copyRow(int y, const uint8_t* rgb) {
-  const int outRow = y - region_.y;
+void Resampler::copyRow(int y, const uint8_t* const (&rgb)[3]) {
+  if (!mirrored_) return emit(y - region_.y, rgb[0], rgb[1], rgb[2]);
   const auto width = static_cast<size_t>(width_);
-  if (!mirrored_ && !view_->planar) {
-    emitInterleaved(outRow, rgb);
-    return;
-  }
-  uint8_t* r = planes_.data();
-  uint8_t* g = r + planeStride_;
-  uint8_t* b = g + planeStride_;
-  kernels_.deinterleave(rgb, width, r, g, b);
-  if (mirrored_) {
-    const size_t stride = roundUp(width, kRowAlign);
-    for (int c = 0; c < 3; c++)
-      kernels_.reverse(planes_.data() + static_cast<size_t>(c) * planeStride_, width, outRow_.data() + static_cast<size_t>(c) * stride);
-    r = outRow_.data();
-    g = r + stride;
-    b = g + stride;
-  }
-  emit(outRow, r, g, b);
+  const size_t stride = roundUp(width, kRowAlign);
+  uint8_t* out = outRow_.data();
+  for (size_t c = 0; c < 3; c++) kernels_.reverse(rgb[c], width, out + c * stride);
+  emit(y - region_.y, out, out + stride, out + 2 * stride);
 }
 
-void Resampler::resizeRow(int y, const uint8_t* rgb) {
-  uint8_t* planes[3] = {planes_.data(), planes_.data() + planeStride_, planes_.data() + 2 * planeStride_};
-  kernels_.deinterleave(rgb, static_cast<size_t>(region_.width), planes[0], planes[1], planes[2]);
+void Resampler::resizeRow(int y, const uint8_t* const (&rgb)[3]) {
   const size_t outStride = ringStride_ / 3;
   int16_t* slot = ring_.data() + (static_cast<size_t>(y) & ringMask_) * ringStride_;
-  kernels_.horizontal(columns_, planes, 3, slot, outStride);
+  kernels_.horizontal(columns_, rgb, 3, slot, outStride);
 
   for (; next_ < height_; next_++) {
     const auto i = static_cast<size_t>(next_);

@@ -6,6 +6,7 @@
 
 #include "../kernels/kernels.h"
 #include "../kernels/resize_plan.h"
+#include "row_sink.h"
 #include "view.h"
 
 namespace headrace {
@@ -25,14 +26,15 @@ class Resampler final : public RowSink {
 
   uint8_t* target(int y) override;
   void row(int y, const uint8_t* rgb) override;
+  void planes(int y, const uint8_t* const (&rgb)[3]) override;
 
   size_t bytes() const;
   // Gives the memory back; the next picture takes new.
   void release();
 
  private:
-  void resizeRow(int y, const uint8_t* rgb);
-  void copyRow(int y, const uint8_t* rgb);
+  void resizeRow(int y, const uint8_t* const (&rgb)[3]);
+  void copyRow(int y, const uint8_t* const (&rgb)[3]);
   void emit(int outRow, const uint8_t* r, const uint8_t* g, const uint8_t* b);
   void emitInterleaved(int outRow, const uint8_t* rgb);
 

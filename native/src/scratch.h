@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "../dct/packed_reader.h"
 #include "jpeg_reader.h"
 #include "resampler.h"
 
@@ -14,6 +15,7 @@ const Kernels& kernels();
 
 struct Scratch {
   JpegReader reader;
+  PackedReader packed{kernels()};
   Resampler resampler{kernels()};
   std::vector<uint8_t> pixels;  // a decoded rectangle that several views share
 
@@ -24,9 +26,10 @@ struct Scratch {
     if (bytes() <= kKept) return;
     pixels = std::vector<uint8_t>();
     resampler.release();
+    packed.release();
   }
 
-  size_t bytes() const { return reader.bytes() + resampler.bytes() + pixels.capacity(); }
+  size_t bytes() const { return reader.bytes() + packed.bytes() + resampler.bytes() + pixels.capacity(); }
   // Change in bytes() since the last call.
   ptrdiff_t grown() {
     const size_t now = bytes();

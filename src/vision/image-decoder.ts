@@ -124,6 +124,8 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
       slot,
       threads,
       group,
+      encoding: 'jpeg',
+      table: undefined,
       dct,
       fancyUpsampling,
       tolerant,

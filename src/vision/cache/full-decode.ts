@@ -50,6 +50,8 @@ export async function decodeWhole(
       slot,
       threads: rules.workers,
       group: GROUP,
+      encoding: 'jpeg',
+      table: undefined,
       dct: 'islow',
       fancyUpsampling: true,
       tolerant: rules.tolerant,

@@ -1,0 +1,223 @@
+// Packed coefficients to samples over the operations of one instruction set: see kernels.inl for the operations and its
+// hazard, expand_*.inl for values and blocks, scalar_dct.h for the reference.
+
+namespace headrace {
+namespace {
+
+// ---- inverse DCT of kLanes blocks at a time; row i of the blocks in one register, a block a lane
+
+struct Wide {  // 32-bit values of the words of one register
+  Ints low, high;
+};
+inline Wide zip(Words a, Words b) { return {wordsAsInts(zipLow(a, b)), wordsAsInts(zipHigh(a, b))}; }
+inline Wide operator+(Wide a, Wide b) { return {addInts(a.low, b.low), addInts(a.high, b.high)}; }
+inline Wide operator-(Wide a, Wide b) { return {subtractInts(a.low, b.low), subtractInts(a.high, b.high)}; }
+// a * even + b * odd
+inline Wide dot(Words a, Words b, int even, int odd) {
+  const Words factors = setWordPairs(int16_t(even), int16_t(odd));
+  return {dotPairs(zipLow(a, b), factors), dotPairs(zipHigh(a, b), factors)};
+}
+// v * 8192
+inline Wide scaled(Words v) {
+  const Wide upper = zip(setWords(0), v);
+  return {shiftIntsRight<3>(upper.low), shiftIntsRight<3>(upper.high)};
+}
+template <int shift>
+inline Words descaled(Wide v) { return packZipped(shiftIntsRight<shift>(v.low), shiftIntsRight<shift>(v.high)); }
+
+// jidctint.c's constants in 1/8192
+constexpr int k0298 = 2446, k0390 = 3196, k0541 = 4433, k0765 = 6270, k0899 = 7373, k1175 = 9633, k1501 = 12299,
+              k1847 = 15137, k1961 = 16069, k2053 = 16819, k2562 = 20995, k3072 = 25172;
+
+// One dimension. half: inputs 4..7 are zero. Factors of one input are added up beforehand, and the rounding rides on the
+// even part: the same sums, for they are taken modulo 2^32.
+template <int shift, bool half>
+[[gnu::always_inline]] inline void inverseDct(Words* x) {
+  const Ints rounding = setInts(1 << (shift - 1));
+  const Wide round = {rounding, rounding};
+  Wide p0, p1, p2, p3, y0, y1, y2, y3;
+  if constexpr (half) {
+    const Wide t0 = scaled(x[0]) + round;
+    const Wide t3 = dot(x[2], x[2], k0541 + k0765, 0), t2 = dot(x[2], x[2], k0541, 0);
+    p0 = t0 + t3, p3 = t0 - t3, p1 = t0 + t2, p2 = t0 - t2;
+    y0 = dot(x[3], x[1], k1175 - k1961, k1175 - k0899);
+    y1 = dot(x[3], x[1], k1175 - k2562, k1175 - k0390);
+    y2 = dot(x[3], x[1], k1175 - k1961 + k3072 - k2562, k1175);
+    y3 = dot(x[3], x[1], k1175, k1175 - k0390 + k1501 - k0899);
+  } else {
+    const Wide t0 = scaled(addWords(x[0], x[4])) + round, t1 = scaled(subtractWords(x[0], x[4])) + round;
+    const Wide t3 = dot(x[2], x[6], k0541 + k0765, k0541), t2 = dot(x[2], x[6], k0541, k0541 - k1847);
+    p0 = t0 + t3, p3 = t0 - t3, p1 = t1 + t2, p2 = t1 - t2;
+    const Words s3 = addWords(x[7], x[3]), s4 = addWords(x[5], x[1]);
+    const Wide z3 = dot(s3, s4, k1175 - k1961, k1175), z4 = dot(s3, s4, k1175, k1175 - k0390);
+    y0 = dot(x[7], x[1], k0298 - k0899, -k0899) + z3;
+    y3 = dot(x[7], x[1], -k0899, k1501 - k0899) + z4;
+    y1 = dot(x[5], x[3], k2053 - k2562, -k2562) + z4;
+    y2 = dot(x[5], x[3], -k2562, k3072 - k2562) + z3;
+  }
+  x[0] = descaled<shift>(p0 + y3), x[7] = descaled<shift>(p0 - y3);
+  x[1] = descaled<shift>(p1 + y2), x[6] = descaled<shift>(p1 - y2);
+  x[2] = descaled<shift>(p2 + y1), x[5] = descaled<shift>(p2 - y1);
+  x[3] = descaled<shift>(p3 + y0), x[4] = descaled<shift>(p3 - y0);
+}
+
+[[gnu::always_inline]] inline void transpose(Words* x) {
+  const Words a0 = zipLow(x[0], x[1]), a1 = zipHigh(x[0], x[1]), a2 = zipLow(x[2], x[3]), a3 = zipHigh(x[2], x[3]);
+  const Words a4 = zipLow(x[4], x[5]), a5 = zipHigh(x[4], x[5]), a6 = zipLow(x[6], x[7]), a7 = zipHigh(x[6], x[7]);
+  const Words b0 = zipPairsLow(a0, a2), b1 = zipPairsHigh(a0, a2), b2 = zipPairsLow(a1, a3), b3 = zipPairsHigh(a1, a3);
+  const Words b4 = zipPairsLow(a4, a6), b5 = zipPairsHigh(a4, a6), b6 = zipPairsLow(a5, a7), b7 = zipPairsHigh(a5, a7);
+  x[0] = zipQuadsLow(b0, b4), x[1] = zipQuadsHigh(b0, b4), x[2] = zipQuadsLow(b1, b5), x[3] = zipQuadsHigh(b1, b5);
+  x[4] = zipQuadsLow(b2, b6), x[5] = zipQuadsHigh(b2, b6), x[6] = zipQuadsLow(b3, b7), x[7] = zipQuadsHigh(b3, b7);
+}
+
+struct Dequantiser {
+  Words row[8];
+  int16_t dc;
+  explicit Dequantiser(const uint16_t* table) : dc(int16_t(table[0])) {
+    for (int i = 0; i < 8; ++i) row[i] = asWords(repeatLane(reinterpret_cast<const uint8_t*>(table + 8 * i)));
+  }
+};
+
+// lowRows, lowColumns: rows, columns 4..7 of all the blocks are zero.
+template <bool lowRows, bool lowColumns>
+void transformBlocks(const int16_t* blocks, const Dequantiser& by, uint8_t* out, size_t stride) {
+  Words x[8];
+  for (int i = 0; i < (lowRows ? 4 : 8); ++i) {
+    x[i] = multiplyLow(asWords(loadLanes(reinterpret_cast<const uint8_t*>(blocks + 8 * i), 128)), by.row[i]);
+  }
+  inverseDct<11, lowRows>(x);
+  transpose(x);
+  inverseDct<18, lowColumns>(x);
+  transpose(x);
+  for (int i = 0; i < 8; i += 2) {
+    storeHalves(out + size_t(i) * stride, out + size_t(i + 1) * stride, addBytes(packWords(x[i], x[i + 1]), setBytes(128)));
+  }
+}
+
+// Blocks of one grey each.
+void fillBlocks(const int16_t* blocks, const Dequantiser& by, uint8_t* out, size_t stride) {
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    const int32_t dc = int16_t(uint16_t(uint32_t(uint16_t(blocks[64 * lane])) * uint16_t(by.dc)));
+    const int32_t grey = (scalar::clampTo(4 * dc, INT16_MIN, INT16_MAX) + 16) >> 5;
+    const uint64_t eight = 0x0101010101010101u * uint8_t(scalar::clampTo(grey + 128, 0, 255));
+    for (size_t row = 0; row < 8; ++row) memcpy(out + row * stride + 8 * lane, &eight, sizeof eight);
+  }
+}
+
+// ---- strips
+
+// HDR bits of groups in the lower half of the block, and in its right half.
+constexpr unsigned kLowerHalf = 0xf0, kRightHalf = 0xcc;
+
+bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_t last, const uint16_t* table, int8_t* values,
+                 uint8_t* out, size_t stride) {
+  scalar::StripCursor at;
+  if (!scalar::enterStrip(strip, first, last, countEscapes, at)) return false;
+  if (!expandValues(strip.nibbles, at.value, at.value + at.values, strip.escapes + at.escape,
+                    strip.escapes + strip.escapeCount, values))
+    return false;
+  const Dequantiser dequantiser(table);
+  const int8_t* value = values + (at.value & 1);
+  alignas(64) int16_t blocks[kLanes * 64];
+  for (uint32_t block = first; block < last; block += kLanes, out += 8 * kLanes) {
+    unsigned groups = 0;
+    for (size_t lane = 0; lane < kLanes; ++lane) {
+      int16_t* coefficients = blocks + 64 * lane;
+      const uint32_t i = block + uint32_t(lane);
+      if (kLanes > 1 && i >= last) {
+        memset(coefficients, 0, 128);
+        continue;
+      }
+      if (strip.dc[i] != 0x80) at.dc += int8_t(strip.dc[i]);
+      else if (at.wideDc < strip.wideCount) at.dc += scalar::wideAt(strip.wides, at.wideDc++);
+      else return false;
+      groups |= strip.hdr[i];
+      const uint64_t mask = spreadMask(strip.hdr[i], at.mask);
+      if (mask & 1) return false;
+      at.mask += scalar::bitsIn(strip.hdr[i]);
+      placeValues(mask, value, int16_t(uint16_t(at.dc)), coefficients);
+      const uint32_t count = uint32_t(__builtin_popcountll(mask));
+      if (strip.wideCount != 0) {
+        const int8_t* narrow = value;
+        for (uint64_t rest = mask; rest != 0; rest &= rest - 1, ++narrow) {
+          if (*narrow != -128) continue;
+          if (at.wideAc >= strip.wideCount) return false;
+          coefficients[scalar::placeOfScan(__builtin_ctzll(rest))] = scalar::wideAt(strip.wides, at.wideAc++);
+        }
+      }
+      value += count;
+    }
+    if (groups == 0) fillBlocks(blocks, dequantiser, out, stride);
+    else if (groups & kLowerHalf)
+      (groups & kRightHalf ? transformBlocks<false, false> : transformBlocks<false, true>)(blocks, dequantiser, out, stride);
+    else (groups & kRightHalf ? transformBlocks<true, false> : transformBlocks<true, true>)(blocks, dequantiser, out, stride);
+  }
+  return true;
+}
+
+void scanMasks(const int16_t* blocks, size_t n, uint64_t* masks) {
+  for (size_t i = 0; i < n; ++i) masks[i] = scanMask(blocks + 64 * i);
+}
+
+// ---- upsampling and colour
+
+inline Words triple(Words v) { return addWords(v, addWords(v, v)); }
+// Bytes even[0] odd[0] even[1] ...; values of 0 .. 255
+inline void storeAlternating(uint8_t* out, Words even, Words odd) {
+  storeBytes(out, wordsAsBytes(addWords(even, shiftWordsLeft<8>(odd))));
+}
+
+void upsample2x1(const uint8_t* in, size_t n, uint8_t* out) {
+  const Words one = setWords(1), two = setWords(2);
+  for (size_t i = 0; i < n; i += kWords) {
+    const Words middle = triple(widenBytes(in + i));
+    const Words even = shiftWordsRight<2>(addWords(addWords(middle, one), widenBytes(in + i - 1)));
+    const Words odd = shiftWordsRight<2>(addWords(addWords(middle, two), widenBytes(in + i + 1)));
+    storeAlternating(out + 2 * i, even, odd);
+  }
+}
+
+void upsample1x2(const uint8_t* near, const uint8_t* far, int bias, size_t n, uint8_t* out) {
+  const Words rounding = setWords(int16_t(bias));
+  for (size_t i = 0; i < n; i += kWords) {
+    const Words sum = addWords(addWords(triple(widenBytes(near + i)), rounding), widenBytes(far + i));
+    storeWordsAsBytes(out + i, shiftWordsRight<2>(sum));
+  }
+}
+
+void upsample2x2(const uint8_t* near, const uint8_t* far, size_t n, int16_t* sums, uint8_t* out) {
+  // sums[i] belongs to sample i - 1
+  for (size_t i = 0; i < n + 2; i += kWords) {
+    storeWords(sums + i, addWords(triple(widenBytes(near + i - 1)), widenBytes(far + i - 1)));
+  }
+  const Words eight = setWords(8), seven = setWords(7);
+  for (size_t i = 0; i < n; i += kWords) {
+    const Words middle = triple(loadWords(sums + i + 1));
+    const Words even = shiftWordsRight<4>(addWords(addWords(middle, eight), loadWords(sums + i)));
+    const Words odd = shiftWordsRight<4>(addWords(addWords(middle, seven), loadWords(sums + i + 2)));
+    storeAlternating(out + 2 * i, even, odd);
+  }
+}
+
+void toRgb(const uint8_t* y, const uint8_t* cb, const uint8_t* cr, size_t n, uint8_t* r, uint8_t* g, uint8_t* b) {
+  // Factors that leave 16 bits are split: 91881 = 65536 + 26345, 116130 = 2 * 65536 - 14942, 46802 = 65536 - 18734.
+  const Words middle = setWords(128), one = setWords(1), red = setWords(26345), blue = setWords(-14942);
+  const Words green = setWordPairs(-22554, 18734);
+  const Ints half = setInts(32768);
+  const auto rounded = [&](Words doubled, Words factor) {  // (v * factor + 32768) >> 16 of 2v
+    return shiftWordsRight<1>(addWords(multiplyHigh(doubled, factor), one));
+  };
+  for (size_t i = 0; i < n; i += kWords) {
+    const Words luma = widenBytes(y + i);
+    const Words u = subtractWords(widenBytes(cb + i), middle), v = subtractWords(widenBytes(cr + i), middle);
+    const Words u2 = addWords(u, u);
+    storeWordsAsBytes(r + i, addWords(luma, addWords(v, rounded(addWords(v, v), red))));
+    storeWordsAsBytes(b + i, addWords(luma, addWords(u2, rounded(u2, blue))));
+    const Ints low = shiftIntsRight<16>(addInts(dotPairs(zipLow(u, v), green), half));
+    const Ints high = shiftIntsRight<16>(addInts(dotPairs(zipHigh(u, v), green), half));
+    storeWordsAsBytes(g + i, addWords(luma, subtractWords(packZipped(low, high), v)));
+  }
+}
+
+}  // namespace
+}  // namespace headrace
