@@ -8,11 +8,11 @@ type Fact = readonly [label: string, value: string | number]
 type FieldInfo = ImageCacheInfo['fields'][string]
 
 /** "image, jpeg, 1.2 MiB, at most 31 KiB each, 250 x 188 pixels on average" */
-function describeField({ kind, dtype, encoding, bytes, maxSize, meanWidth, meanHeight }: FieldInfo): string {
+function describeField({ kind, dtype, encoding, form, bytes, maxSize, meanWidth, meanHeight }: FieldInfo): string {
   return [
     kind,
     ...(dtype === undefined ? [] : [dtype]),
-    ...(encoding === undefined ? [] : [encoding]),
+    ...(encoding === undefined ? [] : [form === 'compact' ? `${encoding} (compact)` : encoding]),
     ...(bytes === undefined ? [] : [formatBytes(bytes)]),
     ...(maxSize === undefined ? [] : [`at most ${formatBytes(maxSize)} each`]),
     ...(meanWidth === undefined || meanHeight === undefined
@@ -33,7 +33,7 @@ function named(label: string, values: Readonly<Record<string, unknown>> | undefi
 
 /** What `cache info` says in words, a line each. */
 export function infoFacts(found: ImageCacheInfo): readonly Fact[] {
-  const { images, bytes, encoding, fields, classes, skipped, reencoded, options, source, checksums } = found
+  const { images, bytes, encoding, fields, classes, skipped, reencoded, unpacked, options, source, checksums } = found
   return [
     ['images', images.toLocaleString('en-US')],
     ['bytes', formatBytes(bytes)],
@@ -43,12 +43,19 @@ export function infoFacts(found: ImageCacheInfo): readonly Fact[] {
     ...named('options', options),
     ...(skipped === undefined ? [] : [['skipped', `${skipped.toLocaleString('en-US')} bad samples`] as const]),
     ...(reencoded === undefined ? [] : [['encoded anew', describeReencoded(reencoded)] as const]),
+    ...(unpacked === undefined ? [] : [['stayed JPEG', describeUnpacked(unpacked)] as const]),
     ['source', source?.url ?? 'not known'],
     ['version', found.version],
     ['checksums', checksums ? 'of every byte' : 'none'],
     ['libjpeg-turbo', found.libjpegTurbo],
     ['SIMD', found.simd],
   ]
+}
+
+function describeUnpacked(unpacked: Readonly<Record<string, number>>): string {
+  const reasons = Object.entries(unpacked)
+  if (reasons.length === 0) return 'none'
+  return reasons.map(([reason, n]) => `${n.toLocaleString('en-US')} (${reason})`).join(', ')
 }
 
 function describeReencoded(reencoded: Readonly<Record<string, number>>): string {

@@ -1,7 +1,13 @@
 import { Command } from 'commander'
 import { formatBytes } from '../bytes.ts'
 import { HeadraceError } from '../errors.ts'
-import { type BuildReport, buildImageCache, imageCacheInfo, verifyImageCache } from '../vision/index.ts'
+import {
+  type BuildReport,
+  buildImageCache,
+  exportImageCache,
+  imageCacheInfo,
+  verifyImageCache,
+} from '../vision/index.ts'
 import { infoFacts } from './cache-info.ts'
 import { flag } from './flags.ts'
 import { duration, ProgressLine, rates } from './progress.ts'
@@ -10,14 +16,16 @@ import { count, given, quality } from './values.ts'
 
 export function cacheCommand(): Command {
   return new Command('cache')
-    .description('build, inspect and verify image caches')
+    .description('build, inspect, verify and export image caches')
     .addCommand(build())
     .addCommand(info())
     .addCommand(verify())
+    .addCommand(exportFiles())
 }
 
 interface BuildFlags {
-  encoding?: 'jpeg'
+  encoding?: 'jpeg' | 'dct'
+  compact?: boolean
   maxSide?: number
   shortSide?: number
   quality?: number
@@ -35,10 +43,11 @@ const LISTED = 20
 
 function build(): Command {
   return new Command('build')
-    .description('build an image cache from a folder with one sub-folder per class')
-    .argument('<source>', 'folder of pictures')
+    .description('build an image cache from a folder with one sub-folder per class, or from another cache')
+    .argument('<source>', 'folder of pictures, or a cache')
     .argument('<destination>', 'folder that becomes the cache')
-    .addOption(flag('--encoding <name>', 'how pictures are stored', { choices: ['jpeg'], shown: 'jpeg' }))
+    .addOption(flag('--encoding <name>', 'how pictures are stored', { choices: ['jpeg', 'dct'], shown: 'jpeg' }))
+    .option('--compact', 'with dct: entropy-code the coefficients, smaller and slower')
     .addOption(flag('--max-side <pixels>', 'scale pictures down to this longer side', { parse: count }))
     .addOption(flag('--short-side <pixels>', 'scale pictures down to this shorter side', { parse: count }))
     .addOption(flag('--quality <1-100>', 'JPEG quality of what is encoded anew', { parse: quality, shown: '95' }))
@@ -54,7 +63,10 @@ function build(): Command {
     .option('--force', 'replace the cache that is there')
     .option('--json', 'print one JSON document')
     .option('--progress', 'draw progress although stderr is no terminal')
-    .addHelpText('after', '\nExample:\n  headrace cache build photos/ photos.cache --max-side 512 --quality 90')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  headrace cache build photos/ photos.cache --max-side 512 --quality 90\n  headrace cache build photos.cache fast.cache --encoding dct',
+    )
     .action(async (source: string, destination: string, { json, progress, ...flags }: BuildFlags) => {
       const line = new ProgressLine(progress === true)
       const report = await buildImageCache(source, destination, {
@@ -80,11 +92,13 @@ function goesOn(error: unknown): never {
 }
 
 function showBuild(destination: string, report: BuildReport): void {
-  const { images, bytes, seconds, reencoded, skipped, ignored, resumedAt } = report
+  const { images, bytes, seconds, reencoded, unpacked, skipped, ignored, resumedAt } = report
   print(`${destination}: ${images.toLocaleString('en-US')} images, ${formatBytes(bytes)}, in ${duration(seconds)}`)
   if (resumedAt > 0) print(`went on at ${resumedAt.toLocaleString('en-US')}, where an earlier build stopped`)
   const types = Object.entries(reencoded)
   if (types.length > 0) print(`encoded anew: ${types.map(([type, n]) => `${n} ${type}`).join(', ')}`)
+  const reasons = Object.entries(unpacked)
+  if (reasons.length > 0) print(`stayed JPEG: ${reasons.map(([reason, n]) => `${n} (${reason})`).join(', ')}`)
   if (ignored.length > 0) {
     const more = ignored.length > LISTED ? `, and ${ignored.length - LISTED} more` : ''
     print(
@@ -94,6 +108,14 @@ function showBuild(destination: string, report: BuildReport): void {
   if (skipped.length > 0) print(`skipped ${plural(skipped.length, 'bad file')}:`)
   for (const { key, code, reason } of skipped.slice(0, LISTED)) print(`  ${key}: ${reason} [${code}]`)
   if (skipped.length > LISTED) print(`  and ${skipped.length - LISTED} more; --json lists them all`)
+}
+
+interface ExportFlags {
+  format?: 'jpeg'
+  field?: string
+  workers?: number
+  json?: boolean
+  progress?: boolean
 }
 
 function plural(n: number, noun: string): string {
@@ -144,5 +166,31 @@ function verify(): Command {
           )
       }
       if (!result.ok) process.exitCode = EXIT.failed
+    })
+}
+
+function exportFiles(): Command {
+  return new Command('export')
+    .description("write a cache's pictures as image files")
+    .argument('<cache>')
+    .argument('<folder>', 'empty, or not there yet')
+    .addOption(flag('--format <name>', "the files' format", { choices: ['jpeg'], shown: 'jpeg' }))
+    .option('--field <name>', 'the image field, where there are several')
+    .addOption(flag('--workers <n>', 'pictures handled at once', { parse: count, shown: 'available cores' }))
+    .option('--json', 'print one JSON document')
+    .option('--progress', 'draw progress although stderr is no terminal')
+    .addHelpText('after', '\nExample:\n  headrace cache export photos.cache photos/')
+    .action(async (path: string, folder: string, { json, progress, ...flags }: ExportFlags) => {
+      const line = new ProgressLine(progress === true)
+      const report = await exportImageCache(path, folder, {
+        ...given(flags),
+        signal: interrupted,
+        onProgress: ({ images, total }) => line.update('exporting', images, total, ''),
+      }).finally(() => line.clear())
+      if (json === true) printJson(report)
+      else
+        print(
+          `${folder}: ${plural(report.images, 'image')}, ${formatBytes(report.bytes)}, in ${duration(report.seconds)}`,
+        )
     })
 }

@@ -52,6 +52,8 @@ export interface ImageDecoderOptions {
   readonly seed: number
   readonly threads: number
   readonly group: number
+  /** How the field's pictures are stored, with the frequencies of compact packed ones. */
+  readonly stored: { readonly encoding: 'jpeg' | 'dct'; readonly frequencies: Uint16Array | undefined }
   /** True where the field is delivered as named views. */
   readonly named: boolean
 }
@@ -107,7 +109,7 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
 
   decode({ source, boxes, offsets }: ImagePlan, { slot, offset }: SlotSpan): Promise<readonly SampleFault[]> {
     const { dct, fancyUpsampling, tolerant, maxPixels } = (this.#views[0] as View).pipeline.decode
-    const { threads, group } = this.#options
+    const { threads, group, stored } = this.#options
     return native.decodeImages({
       source: source.bytes,
       sourceOffsets: source.offsets,
@@ -124,8 +126,8 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
       slot,
       threads,
       group,
-      encoding: 'jpeg',
-      table: undefined,
+      encoding: stored.encoding,
+      table: stored.frequencies,
       dct,
       fancyUpsampling,
       tolerant,

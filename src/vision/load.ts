@@ -111,7 +111,24 @@ function pipelinesOf(options: LoadOptions): Readonly<Record<string, Pipeline>> |
 
 /** A dataset that knows that a field's images are not JPEG says so here. */
 interface Encoded {
-  encodingOf?(field: string): string
+  encodingOf?(field: string): string | undefined
+  frequenciesOf?(field: string): Uint16Array | undefined
+}
+
+/** Packed coefficients are transformed and upsampled in one way only. E_USAGE where another is asked for. */
+function checkExact(field: string, pipelines: Readonly<Record<string, Pipeline>>): void {
+  for (const { decode } of Object.values(pipelines)) {
+    if (decode.dct === 'islow' && decode.fancyUpsampling) continue
+    const asked = decode.dct === 'islow' ? 'fancyUpsampling: false' : `dct: '${decode.dct}'`
+    throw new HeadraceError(
+      'E_USAGE',
+      `field ${field} is stored as packed coefficients, which have no decode({ ${asked} })`,
+      {
+        field,
+        hint: 'leave it out: their exact decode is faster than either',
+      },
+    )
+  }
 }
 
 /**
@@ -141,13 +158,16 @@ export function load(dataset: Dataset, options: LoadOptions = {}): Loader {
     return (field) => {
       if (pipelines === undefined || dataset.schema[field]?.kind !== 'image') return undefined
       const encoding = (dataset as Encoded).encodingOf?.(field) ?? 'jpeg'
-      if (encoding !== 'jpeg')
+      if (encoding === 'dct') checkExact(field, pipelines)
+      else if (encoding !== 'jpeg')
         throw new HeadraceError(
           'E_UNSUPPORTED',
           `field ${field} is stored as ${encoding}, which cannot be decoded yet`,
           { field },
         )
-      return new ImageDecoder(dataset, field, pipelines, { seed, threads, group, named: views !== undefined })
+      const frequencies = (dataset as Encoded).frequenciesOf?.(field)
+      const stored = { encoding, frequencies } as const
+      return new ImageDecoder(dataset, field, pipelines, { seed, threads, group, stored, named: views !== undefined })
     }
   })
 }

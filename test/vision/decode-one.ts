@@ -2,6 +2,8 @@ import { type DecodeJob, type NativeFault, native } from '../../src/native.ts'
 import type { Rect } from '../../src/vision/crops/types.ts'
 
 export interface DecodeOneOptions {
+  readonly encoding?: 'jpeg' | 'dct'
+  readonly table?: Uint16Array
   readonly clip?: Rect
   readonly box?: Rect
   /** Output pixels; 0: the clip's. */
@@ -54,6 +56,8 @@ export async function decodeOne(
     slot,
     threads: 1,
     group: 0,
+    encoding: options.encoding ?? 'jpeg',
+    table: options.table,
     dct: options.dct ?? 'islow',
     fancyUpsampling: options.fancyUpsampling ?? true,
     tolerant: options.tolerant ?? false,

@@ -9,6 +9,7 @@ import type { Journal } from './journal.ts'
 import { MANIFEST, typeName } from './layout.ts'
 import { type ManifestField, manifestText } from './manifest.ts'
 import { type BuildReport, type BuildSettings, contentOptions } from './options.ts'
+import { type Frequencies, writeFrequencies } from './rans-table.ts'
 import { ReadAhead } from './read-ahead.ts'
 import type { Recovered } from './recovery.ts'
 import { sharpVersion } from './transcode.ts'
@@ -28,6 +29,7 @@ export class BuildRun {
   readonly #journal: Journal | undefined
   readonly #columns: Columns
   readonly #tally: BuildTally
+  readonly #frequencies: Frequencies
   readonly #resumedAt: number
   readonly #started = performance.now()
   #resumable: boolean
@@ -42,6 +44,7 @@ export class BuildRun {
     settings: BuildSettings,
     journal: Journal | undefined,
     columns: Columns,
+    frequencies: Frequencies,
     from: Recovered | undefined,
   ) {
     this.#source = source
@@ -50,6 +53,7 @@ export class BuildRun {
     this.#journal = journal
     this.#columns = columns
     this.#tally = new BuildTally(from)
+    this.#frequencies = frequencies
     this.#resumedAt = this.#tally.samples
     this.#resumable = from !== undefined
   }
@@ -59,10 +63,11 @@ export class BuildRun {
     site: BuildSite,
     settings: BuildSettings,
     journal: Journal | undefined,
+    frequencies: Frequencies,
     from: Recovered | undefined,
   ): Promise<BuildRun> {
     const columns = await Columns.open(site.cache, source.schema, from?.record.extents)
-    return new BuildRun(source, site, settings, journal, columns, from)
+    return new BuildRun(source, site, settings, journal, columns, frequencies, from)
   }
 
   /** Whether another run can go on from what is on disk. */
@@ -95,6 +100,7 @@ export class BuildRun {
       bytes,
       sourceBytes: tally.sourceBytes,
       reencoded: tally.reencoded,
+      unpacked: tally.unpacked,
       skipped: tally.skipped,
       ignored: this.#source.ignored,
       seconds: (performance.now() - this.#started) / 1000,
@@ -111,7 +117,7 @@ export class BuildRun {
 
   async #store(): Promise<void> {
     const { signal, onError } = this.#settings
-    const samples = new ReadAhead(this.#source, this.#tally.next, this.#settings)
+    const samples = new ReadAhead(this.#source, this.#tally.next, this.#settings, this.#frequencies)
     try {
       for (;;) {
         throwIfAborted(signal, 'the build')
@@ -149,7 +155,10 @@ export class BuildRun {
   }
 
   async #publish(): Promise<number> {
-    const files = await this.#columns.finish(this.#tally.samples)
+    const files = {
+      ...(await this.#columns.finish(this.#tally.samples)),
+      ...(await writeFrequencies(this.#site.cache, this.#frequencies)),
+    }
     const text = Buffer.from(manifestText(this.#tally.samples, this.#manifestFields(), files, this.#provenance()))
     const manifest = await open(join(this.#site.cache, MANIFEST), 'w')
     await manifest.writeFile(text)
@@ -166,7 +175,10 @@ export class BuildRun {
       const { kind } = field
       const stored: ManifestField = { type: typeName(field), num_samples: this.#tally.samples }
       if (kind === 'image' || kind === 'bytes') stored.max_size = Math.floor(this.#tally.largest(name) * SIZE_ALLOWANCE)
-      if (kind === 'image') stored.image_format = 'jpeg'
+      if (kind === 'image') {
+        stored.image_format = this.#settings.encoding
+        if (this.#settings.compact) stored.form = 'compact'
+      }
       return [name, stored] as const
     })
     return Object.fromEntries(entries)
@@ -174,13 +186,14 @@ export class BuildRun {
 
   #provenance(): Parameters<typeof manifestText>[3] {
     const { url, fingerprint, classes } = this.#source
-    const { reencoded, skipped } = this.#tally
+    const { reencoded, unpacked, skipped } = this.#tally
     return {
       encoding: this.#settings.encoding,
       source: { ...(url === undefined ? {} : { url }), ...(fingerprint === undefined ? {} : { fingerprint }) },
       options: contentOptions(this.#settings),
       ...(classes === undefined ? {} : { classes: [...classes] }),
       reencoded,
+      ...(this.#settings.encoding === 'dct' ? { unpacked } : {}),
       ...(Object.keys(reencoded).length === 0 ? {} : { encoder: `sharp ${sharpVersion()}` }),
       skipped: skipped.length,
     }

@@ -1,10 +1,16 @@
+import { stat } from 'node:fs/promises'
+import { join } from 'node:path'
 import { ImageFolder, imageFolder } from '../../datasets/image-folder.ts'
 import { fromSamples, type LooseSamples, SampleStream } from '../../datasets/iterable.ts'
 import type { Dataset, Sample, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
+import { exportedSample } from './exported.ts'
+import { ImageCache } from './image-cache.ts'
+import { MANIFEST } from './layout.ts'
+import { openImageCache } from './open.ts'
 import type { BuildSettings } from './options.ts'
 
-/** What a cache can be built from: a folder of pictures, any dataset, or samples one by one. */
+/** What a cache can be built from: a folder of pictures, a cache, any dataset, or samples one by one. */
 export type BuildInput = string | Dataset | LooseSamples
 
 /** Samples in order; `next` may be called again before the last one has arrived. undefined: there are no more. */
@@ -26,6 +32,8 @@ export interface BuildSource {
   /** Bytes that sample `id` will bring, where they are known. */
   expectedBytes(id: number): number | undefined
   cursor(from: number): Cursor
+  /** Sample `id`, in no order. E_USAGE where samples can only be had one after the other. */
+  sample(id: number): Promise<Sample>
   close(): Promise<void>
 }
 
@@ -44,13 +52,20 @@ function selected(schema: Schema, fields: readonly string[] | undefined): Schema
   return Object.fromEntries(Object.entries(schema).filter(([name]) => fields.includes(name)))
 }
 
-/** A dataset's samples by id: reads overlap. */
-function byId(dataset: Dataset, length: number, from: number, settings: BuildSettings): Cursor {
+/** Reads samples of a dataset; pictures of a cache as the JPEG that they were. */
+function reader(dataset: Dataset, settings: BuildSettings): (id: number) => Promise<Sample> {
   const { fields, signal } = settings
   const options = { ...(fields ? { fields } : {}), ...(signal ? { signal } : {}) }
+  if (!(dataset instanceof ImageCache)) return (id) => dataset.read(id, options)
+  return async (id) => exportedSample(dataset, id, await dataset.read(id, options), settings)
+}
+
+/** A dataset's samples by id: reads overlap. */
+function byId(dataset: Dataset, length: number, from: number, settings: BuildSettings): Cursor {
+  const read = reader(dataset, settings)
   let id = from
   return {
-    next: () => (id < length ? dataset.read(id++, options) : Promise.resolve(undefined)),
+    next: () => (id < length ? read(id++) : Promise.resolve(undefined)),
     close: () => Promise.resolve(),
   }
 }
@@ -92,8 +107,24 @@ function describeSource(dataset: Dataset, settings: BuildSettings, own: boolean)
     describe: (id) => dataset.describe(id),
     expectedBytes: (id) => folder?.sizeOf(id),
     cursor: (from) => (streamed ? inOrder(streamed) : byId(dataset, length ?? 0, from, settings)),
+    sample: (id) => {
+      if (!streamed) return reader(dataset, settings)(id)
+      const hint = 'build a cache without it, and a compact one from that cache'
+      throw new HeadraceError(
+        'E_USAGE',
+        'compact learns from samples all over the source, which a stream cannot give',
+        { hint },
+      )
+    },
     close: () => (own ? dataset.close() : Promise.resolve()),
   }
+}
+
+async function isCache(path: string): Promise<boolean> {
+  return stat(join(path, MANIFEST)).then(
+    (found) => found.isFile(),
+    () => false,
+  )
 }
 
 export async function openBuildSource(input: BuildInput, settings: BuildSettings): Promise<BuildSource> {
@@ -102,5 +133,6 @@ export async function openBuildSource(input: BuildInput, settings: BuildSettings
     return describeSource(await fromSamples(input, fieldNames ? { fieldNames } : {}), settings, true)
   if (fieldNames !== undefined) throw new HeadraceError('E_USAGE', 'fieldNames is for a source of tuples')
   if (typeof input !== 'string') return describeSource(input, settings, false)
+  if (await isCache(input)) return describeSource(await openImageCache<Schema>(input), settings, true)
   return describeSource(await imageFolder(input, signal ? { signal } : {}), settings, true)
 }

@@ -12,6 +12,14 @@ function withoutKey(message: string, key: string): string {
   return message.startsWith(key) ? message.slice(key.length).replace(/^[:\s]+/, '') : message
 }
 
+function add(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+}
+
+function sorted(counts: ReadonlyMap<string, number>): Record<string, number> {
+  return Object.fromEntries([...counts].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
+
 /** What a build counts, over all its runs. */
 export class BuildTally {
   /** The source's next sample. */
@@ -20,6 +28,7 @@ export class BuildTally {
   sourceBytes: number
   readonly skipped: Skipped[]
   readonly #reencoded: Map<string, number>
+  readonly #unpacked: Map<string, number>
   readonly #largest: Map<string, number>
   /** Of `skipped`, those that the journal has. */
   #recorded: number
@@ -31,12 +40,18 @@ export class BuildTally {
     this.skipped = [...(from?.skipped ?? [])]
     this.#recorded = this.skipped.length
     this.#reencoded = new Map(Object.entries(from?.record.reencoded ?? {}))
+    this.#unpacked = new Map(Object.entries(from?.record.unpacked ?? {}))
     this.#largest = new Map(Object.entries(from?.record.largest ?? {}))
   }
 
   /** How many pictures of each type were encoded anew, by name. */
   get reencoded(): Record<string, number> {
-    return Object.fromEntries([...this.#reencoded].sort(([a], [b]) => (a < b ? -1 : 1)))
+    return sorted(this.#reencoded)
+  }
+
+  /** How many pictures stayed JPEG although coefficients were to be packed, by the reason. */
+  get unpacked(): Record<string, number> {
+    return sorted(this.#unpacked)
   }
 
   /** The largest stored sample of a field, in bytes. */
@@ -44,11 +59,12 @@ export class BuildTally {
     return this.#largest.get(field) ?? 0
   }
 
-  stored({ id, sourceBytes, reencoded, sizes }: PreparedSample & { kind: 'row' }): void {
+  stored({ id, sourceBytes, reencoded, unpacked, sizes }: PreparedSample & { kind: 'row' }): void {
     this.next = id + 1
     this.samples++
     this.sourceBytes += sourceBytes
-    for (const from of reencoded) this.#reencoded.set(from, (this.#reencoded.get(from) ?? 0) + 1)
+    for (const from of reencoded) add(this.#reencoded, from)
+    for (const reason of unpacked) add(this.#unpacked, reason)
     for (const [field, bytes] of sizes) this.#largest.set(field, Math.max(bytes, this.largest(field)))
   }
 
@@ -75,6 +91,7 @@ export class BuildTally {
       sourceBytes: this.sourceBytes,
       largest: Object.fromEntries(this.#largest),
       reencoded: this.reencoded,
+      unpacked: this.unpacked,
       skipped,
     }
   }

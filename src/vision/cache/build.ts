@@ -7,6 +7,7 @@ import { BuildSite } from './build-site.ts'
 import { type BuildInput, type BuildSource, openBuildSource } from './build-source.ts'
 import { Journal } from './journal.ts'
 import { checkFieldNames } from './layout.ts'
+import { learnFrequencies } from './learn-frequencies.ts'
 import { TOOL_VERSION } from './manifest.ts'
 import { type BuildOptions, type BuildReport, type BuildSettings, buildSettings, contentOptions } from './options.ts'
 import { recover } from './recovery.ts'
@@ -49,19 +50,21 @@ async function startRun(source: BuildSource, site: BuildSite, settings: BuildSet
     identity === undefined
       ? undefined
       : await recover(site.cache, site.journal, identity, source.schema, settings.workers)
+  // the same ones again where a build goes on: the source is the same
+  const frequencies = settings.compact ? await learnFrequencies(source, settings) : new Map<string, Uint16Array>()
   if (found) {
     const journal = await Journal.resume(site.journal, found.record.journalBytes)
-    return BuildRun.open(source, site, settings, journal, found)
+    return BuildRun.open(source, site, settings, journal, frequencies, found)
   }
   await site.clear()
   const journal = identity === undefined ? undefined : await Journal.create(site.journal, identity)
-  return BuildRun.open(source, site, settings, journal, undefined)
+  return BuildRun.open(source, site, settings, journal, frequencies, undefined)
 }
 
 /**
  * Builds an image cache at `destination` (a folder that does not exist yet) from a folder of pictures (a path or URL),
- * a dataset, or an iterable of samples. JPEG files are stored as they are unless they have to be scaled down, other
- * pictures as JPEG. The same source and options give the same files whatever `workers` is.
+ * an image cache, a dataset, or an iterable of samples. JPEG files are stored as they are unless they have to be scaled down, other
+ * pictures as JPEG; with the encoding 'dct' their coefficients are packed then. The same source and options give the same files whatever `workers` is.
  *
  * A build that is interrupted, at any moment and in any way, leaves nothing at the destination; the same call again
  * goes on where it stopped, if the source is a folder or a dataset.

@@ -3,7 +3,7 @@ import type { JpegInfo } from '../../formats/jpeg.ts'
 import { native, type SlotHandle } from '../../native.ts'
 
 /** No loader has this group; they count from 1. */
-const GROUP = 0
+export const DECODE_GROUP = 0
 /** The picture that a decode that only checks is scaled to. */
 const CHECK_SIDE = 8
 
@@ -49,7 +49,7 @@ export async function decodeWhole(
       boxes: Float64Array.of(0, 0, width, height, 0, 0, width, height, 0),
       slot,
       threads: rules.workers,
-      group: GROUP,
+      group: DECODE_GROUP,
       encoding: 'jpeg',
       table: undefined,
       dct: 'islow',

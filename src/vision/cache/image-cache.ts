@@ -6,6 +6,7 @@ import type { MappedBytes } from '../../mapped.ts'
 import { native } from '../../native.ts'
 import type { ImageCacheInfo } from './info.ts'
 import type { ImageEncoding } from './layout.ts'
+import type { Frequencies } from './rans-table.ts'
 import type { BlobColumn, StoredColumn } from './stored-columns.ts'
 
 /** What `openImageCache` has found out. */
@@ -17,6 +18,7 @@ export interface OpenedCache<S extends Schema> {
   readonly classes: readonly string[] | undefined
   readonly columns: ReadonlyMap<string, StoredColumn>
   readonly encodings: ReadonlyMap<string, ImageEncoding>
+  readonly frequencies: Frequencies
   readonly info: ImageCacheInfo
 }
 
@@ -35,6 +37,7 @@ export class ImageCache<S extends Schema = ImageFolderSchema> implements Dataset
   readonly info: ImageCacheInfo
   readonly #columns: ReadonlyMap<string, StoredColumn>
   readonly #encodings: ReadonlyMap<string, ImageEncoding>
+  readonly #frequencies: Frequencies
   #closed = false
 
   /** @internal Use openImageCache. */
@@ -47,11 +50,17 @@ export class ImageCache<S extends Schema = ImageFolderSchema> implements Dataset
     this.info = opened.info
     this.#columns = opened.columns
     this.#encodings = opened.encodings
+    this.#frequencies = opened.frequencies
   }
 
   /** The encoding of an image field; undefined for other fields. */
   encodingOf(field: string): ImageEncoding | undefined {
     return this.#encodings.get(field)
+  }
+
+  /** @internal Frequencies of a field of compact packed pictures; undefined for other fields. */
+  frequenciesOf(field: string): Uint16Array | undefined {
+    return this.#frequencies.get(field)
   }
 
   /** The sample's path where the cache has a string field of that name, else 'sample 17'. */

@@ -1,6 +1,6 @@
 import type { Field } from '../../datasets/types.ts'
 import { native, type SimdLevel } from '../../native.ts'
-import type { ImageEncoding } from './layout.ts'
+import type { ImageEncoding, PackedForm } from './layout.ts'
 import type { Manifest } from './manifest.ts'
 import type { StoredColumn } from './stored-columns.ts'
 
@@ -8,6 +8,8 @@ export interface FieldInfo {
   readonly kind: Field['kind']
   readonly dtype?: string
   readonly encoding?: ImageEncoding
+  /** Of the encoding 'dct'. */
+  readonly form?: PackedForm
   /** Of image and bytes fields: all samples, and the largest one. */
   readonly bytes?: number
   readonly maxSize?: number
@@ -31,6 +33,8 @@ export interface ImageCacheInfo {
   readonly classes?: readonly string[]
   /** How many pictures of each type were encoded anew when it was built. */
   readonly reencoded?: Readonly<Record<string, number>>
+  /** With 'dct': how many pictures stayed JPEG, by the reason. */
+  readonly unpacked?: Readonly<Record<string, number>>
   /** Samples that were left out when it was built. */
   readonly skipped?: number
   readonly options?: Readonly<Record<string, unknown>>
@@ -46,6 +50,7 @@ function fieldInfo(
   field: Field,
   column: StoredColumn,
   encoding: ImageEncoding | undefined,
+  form: PackedForm | undefined,
   samples: number,
 ): FieldInfo {
   const { kind } = field
@@ -60,7 +65,8 @@ function fieldInfo(
     height += column.height(id)
   }
   const mean = (sum: number): number => (samples === 0 ? 0 : Math.round((sum / samples) * 10) / 10)
-  return { kind, encoding, ...sizes, meanWidth: mean(width), meanHeight: mean(height) }
+  const packed = encoding === 'dct' ? { form: form ?? 'plain' } : {}
+  return { kind, encoding, ...packed, ...sizes, meanWidth: mean(width), meanHeight: mean(height) }
 }
 
 export function describeCache(
@@ -74,7 +80,10 @@ export function describeCache(
   const { libjpegTurbo, simd } = native.info()
   const fields = [...columns].map(([name, column]) => {
     const field = schema[name] ?? { kind: 'bytes' }
-    return [name, fieldInfo(field, column, encodings.get(name), manifest.num_samples)] as const
+    return [
+      name,
+      fieldInfo(field, column, encodings.get(name), manifest.fields[name]?.form, manifest.num_samples),
+    ] as const
   })
   const { url, fingerprint } = own?.source ?? {}
   const source = { ...(url === undefined ? {} : { url }), ...(fingerprint === undefined ? {} : { fingerprint }) }
@@ -86,6 +95,7 @@ export function describeCache(
     fields: Object.fromEntries(fields),
     version: own === undefined ? `slipstream layout ${manifest.version}` : `headrace ${own.version}`,
     ...(own?.classes === undefined ? {} : { classes: own.classes }),
+    ...(own?.unpacked === undefined ? {} : { unpacked: own.unpacked }),
     ...(own === undefined
       ? {}
       : { reencoded: own.reencoded, skipped: own.skipped, options: own.options, contentHash: own.contentHash }),

@@ -5,12 +5,16 @@ import type { StoredImage } from './columns.ts'
 import { fittedSize } from './fitted-size.ts'
 import { decodeWhole } from './full-decode.ts'
 import type { BuildSettings } from './options.ts'
+import { packed } from './packing.ts'
 import { Permits } from './permits.ts'
+import type { Frequencies } from './rans-table.ts'
 import { Transcoder } from './transcode.ts'
 
 export interface TakenImage extends StoredImage {
   /** What the picture was, where it had to be encoded anew. */
   readonly from?: ImageType
+  /** Why it stays a JPEG, where coefficients were to be packed. */
+  readonly unpacked?: string
 }
 
 /** Bytes a pixel that encoding takes: decoded, scaled and encoded pixels together. A rough bound. */
@@ -32,22 +36,29 @@ function checkedJpeg(bytes: Uint8Array, settings: BuildSettings): JpegInfo {
 }
 
 /**
- * Takes pictures in: a JPEG that need not be scaled is stored as it is, anything else is encoded as JPEG. At most
- * `workers` pictures are decoded or encoded at once.
+ * Takes pictures in: a JPEG that need not be scaled is stored as it is, anything else is encoded as JPEG; with the
+ * encoding 'dct' both are packed then. At most `workers` pictures are decoded or encoded at once.
  */
 export class ImageIntake {
   readonly #settings: BuildSettings
   readonly #transcoder: Transcoder
   readonly #permits: Permits
+  readonly #frequencies: Frequencies
 
-  constructor(settings: BuildSettings) {
+  constructor(settings: BuildSettings, frequencies: Frequencies) {
     this.#settings = settings
+    this.#frequencies = frequencies
     this.#transcoder = new Transcoder(settings)
     this.#permits = new Permits(settings.workers, settings.windowBytes)
   }
 
   /** The picture as it is stored; at once where nothing has to be decoded. */
-  take(bytes: Uint8Array): TakenImage | Promise<TakenImage> {
+  take(field: string, bytes: Uint8Array): TakenImage | Promise<TakenImage> {
+    const jpeg = this.#jpeg(bytes)
+    return this.#settings.encoding === 'jpeg' ? jpeg : this.#packed(field, jpeg)
+  }
+
+  #jpeg(bytes: Uint8Array): TakenImage | Promise<TakenImage> {
     if (bytes.length === 0) throw new HeadraceError('E_CORRUPT', 'no bytes')
     const type = imageType(bytes)
     if (type === undefined) throw new HeadraceError('E_UNSUPPORTED', 'not a picture of a known type')
@@ -56,7 +67,15 @@ export class ImageIntake {
     const { maxSide, shortSide, validate } = this.#settings
     if (fittedSize(info, maxSide, shortSide)) return this.#encode(bytes, type, info)
     const stored = { bytes, width: info.width, height: info.height }
-    return validate === 'decode' ? this.#decoded(stored, info) : stored
+    // packing reads every coefficient: what is damaged shows
+    return validate === 'decode' && this.#settings.encoding === 'jpeg' ? this.#decoded(stored, info) : stored
+  }
+
+  async #packed(field: string, taking: TakenImage | Promise<TakenImage>): Promise<TakenImage> {
+    const jpeg = await taking
+    // coefficients of two bytes a sample, twice while they are packed
+    const cost = jpeg.width * jpeg.height * 8
+    return this.#permits.run(cost, () => packed(jpeg, this.#frequencies.get(field), this.#settings))
   }
 
   async #encode(bytes: Uint8Array, from: ImageType, jpeg?: JpegInfo): Promise<TakenImage> {

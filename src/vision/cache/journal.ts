@@ -19,6 +19,7 @@ export interface JournalRecord {
   /** The largest stored sample of each image and bytes field, in bytes. */
   readonly largest: Readonly<Record<string, number>>
   readonly reencoded: Readonly<Record<string, number>>
+  readonly unpacked: Readonly<Record<string, number>>
   /** Samples left out since the record before. */
   readonly skipped: readonly Skipped[]
 }
@@ -34,6 +35,7 @@ const recordSchema = z.object({
   extents: z.record(z.string(), z.object({ bytes: count, crc: count.max(0xffffffff) })),
   largest: z.record(z.string(), count),
   reencoded: z.record(z.string(), count),
+  unpacked: z.record(z.string(), count),
   skipped: z.array(z.object({ key: z.string(), code: z.string(), reason: z.string() })),
 })
 const headSchema = z.object({ identity: z.string() })

@@ -24,7 +24,10 @@ export const TEXT_ROW: NpyDescr = '<u8'
 export const CHECKSUM: NpyDescr = '<u4'
 
 /** How an image field's pictures are stored. */
-export type ImageEncoding = 'jpeg' | 'yuv420'
+export type ImageEncoding = 'jpeg' | 'yuv420' | 'dct'
+
+/** Of packed coefficients: as they are decoded, or entropy-coded on top (docs/formats/dct.md). */
+export type PackedForm = 'plain' | 'compact'
 
 export type Storage = 'blob' | 'text' | 'number'
 
@@ -36,6 +39,12 @@ export interface FieldFiles {
   /** Checksums of the samples in `data`. */
   readonly checksums?: string
 }
+
+/** The frequencies of a field of compact packed pictures, uint16 [16, 256]. */
+export const frequenciesFile = (name: string): string => `${name}.rans.npy`
+export const FREQUENCIES: NpyDescr = '<u2'
+/** Contexts, and symbols of each. */
+export const FREQUENCIES_SHAPE = [16, 256] as const
 
 export function storageOf(kind: Field['kind']): Storage {
   if (kind === 'number') return 'number'
@@ -81,7 +90,7 @@ export function checkFieldNames(schema: Schema): void {
         `a field named ${JSON.stringify(name)} cannot be stored: its name becomes a file name`,
       )
     const { data, table, checksums } = filesOf(name, storageOf(field.kind))
-    for (const file of [data, table, checksums]) {
+    for (const file of [data, table, checksums, field.kind === 'image' ? frequenciesFile(name) : undefined]) {
       if (file === undefined) continue
       // some file systems do not tell A from a
       const owner = owners.get(file.toLowerCase())

@@ -25,7 +25,9 @@ const fieldSchema = z.looseObject({
   type: z.string().min(1).max(64),
   num_samples: count,
   max_size: count.optional(),
-  image_format: z.enum(['jpeg', 'yuv420']).optional(),
+  image_format: z.enum(['jpeg', 'yuv420', 'dct']).optional(),
+  /** Of packed coefficients. 'plain' when absent. */
+  form: z.enum(['plain', 'compact']).optional(),
 })
 
 const ownSchema = z.looseObject({
@@ -36,6 +38,7 @@ const ownSchema = z.looseObject({
   options: z.record(z.string(), z.unknown()),
   classes: z.array(z.string()).optional(),
   reencoded: z.record(z.string(), count),
+  unpacked: z.record(z.string(), count).optional(),
   encoder: z.string().optional(),
   skipped: count,
   /** CRC-32C of every file but this one. */

@@ -6,15 +6,17 @@ import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { ImageCache } from './image-cache.ts'
 import { describeCache, type ImageCacheInfo } from './info.ts'
-import { filesOf, type ImageEncoding, kindOfType, MANIFEST, storageOf } from './layout.ts'
+import { filesOf, frequenciesFile, type ImageEncoding, kindOfType, MANIFEST, storageOf } from './layout.ts'
 import { contentHash, type Manifest, readManifest } from './manifest.ts'
+import { readFrequencies } from './rans-table.ts'
 import { BlobColumn, NumberColumn, type StoredColumn, TextColumn } from './stored-columns.ts'
 
 /** Sizes of all files of the cache; E_CORRUPT for one that is missing or not as large as the manifest says. */
 async function checkSizes(folder: string, manifest: Manifest): Promise<ReadonlyMap<string, number>> {
-  const names = Object.entries(manifest.fields).flatMap(([name, { type }]) => {
+  const names = Object.entries(manifest.fields).flatMap(([name, { type, form }]) => {
     const { data, table } = filesOf(name, storageOf(kindOfType(type)))
-    return data === undefined ? [table] : [data, table]
+    const frequencies = form === 'compact' ? [frequenciesFile(name)] : []
+    return data === undefined ? [table] : [data, table, ...frequencies]
   })
   const sizes = new Map<string, number>()
   for (const name of names) {
@@ -66,14 +68,17 @@ export async function openImageCache<S extends Schema = ImageFolderSchema>(path:
   const samples = manifest.num_samples
   const columns = new Map<string, StoredColumn>()
   const encodings = new Map<string, ImageEncoding>()
+  const frequencies = new Map<string, Uint16Array>()
   const fields: [string, Field][] = []
   try {
-    for (const [name, { type, image_format }] of Object.entries(manifest.fields)) {
+    for (const [name, { type, image_format, form }] of Object.entries(manifest.fields)) {
       const kind = kindOfType(type)
       const column = await openColumn(folder, name, kind, samples)
       columns.set(name, column)
       fields.push([name, column.storage === 'number' ? { kind, dtype: column.dtype } : { kind }])
-      if (kind === 'image') encodings.set(name, image_format ?? 'jpeg')
+      if (kind !== 'image') continue
+      encodings.set(name, image_format ?? 'jpeg')
+      if (image_format === 'dct' && form === 'compact') frequencies.set(name, await readFrequencies(folder, name))
     }
     // the caller says which fields there are; TypeScript cannot see into a file
     const schema = Object.fromEntries(fields) as S
@@ -87,6 +92,7 @@ export async function openImageCache<S extends Schema = ImageFolderSchema>(path:
       classes: manifest.headrace?.classes,
       columns,
       encodings,
+      frequencies,
       info: describeCache(manifest, schema, columns, encodings, bytes),
     })
   } catch (error) {

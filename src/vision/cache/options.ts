@@ -14,8 +14,13 @@ export interface BuildProgress {
 }
 
 export interface BuildOptions {
-  /** How pictures are stored: JPEG files as they are, others as JPEG. */
-  readonly encoding?: 'jpeg'
+  /**
+   * How pictures are stored. 'jpeg' (default): JPEG files as they are, others as JPEG. 'dct': the JPEG's coefficients,
+   * packed for fast and exact decoding of crops; about 1.3 times as large. What cannot be packed stays a JPEG.
+   */
+  readonly encoding?: 'jpeg' | 'dct'
+  /** With 'dct': coefficients entropy-coded on top, about as large as the JPEG and slower to decode. false. */
+  readonly compact?: boolean
   /** Pictures whose longer side has more pixels are scaled down to it. */
   readonly maxSide?: number
   /** Pictures whose shorter side has more pixels are scaled down to it; with maxSide the smaller result counts. */
@@ -60,6 +65,8 @@ export interface BuildReport {
   readonly sourceBytes: number
   /** How many pictures of each type were encoded anew. */
   readonly reencoded: Readonly<Record<string, number>>
+  /** With 'dct': how many pictures stayed JPEG, by the reason. */
+  readonly unpacked: Readonly<Record<string, number>>
   readonly skipped: readonly Skipped[]
   /** Files of the source that belong to no class. */
   readonly ignored: readonly string[]
@@ -71,7 +78,8 @@ export interface BuildReport {
 
 /** Options checked and with their defaults. */
 export interface BuildSettings {
-  readonly encoding: 'jpeg'
+  readonly encoding: 'jpeg' | 'dct'
+  readonly compact: boolean
   readonly maxSide: number | undefined
   readonly shortSide: number | undefined
   readonly quality: number
@@ -90,6 +98,7 @@ export interface BuildSettings {
 
 const OPTIONS: readonly (keyof BuildSettings)[] = [
   'encoding',
+  'compact',
   'maxSide',
   'shortSide',
   'quality',
@@ -122,8 +131,13 @@ function names(option: string, value: readonly string[] | undefined): readonly s
 export function buildSettings(options: BuildOptions): BuildSettings {
   knownOptions('buildImageCache', options, OPTIONS)
   const { maxSide, shortSide } = options
+  const encoding = oneOf('encoding', options.encoding ?? 'jpeg', ['jpeg', 'dct'])
+  const compact = booleanOption('compact', options.compact ?? false)
+  if (compact && encoding !== 'dct')
+    throw new HeadraceError('E_USAGE', `compact needs the encoding 'dct', but got '${encoding}'`)
   return {
-    encoding: oneOf('encoding', options.encoding ?? 'jpeg', ['jpeg']),
+    encoding,
+    compact,
     maxSide: maxSide === undefined ? undefined : positiveInteger('maxSide', maxSide, JPEG_MAX_SIDE),
     shortSide: shortSide === undefined ? undefined : positiveInteger('shortSide', shortSide, JPEG_MAX_SIDE),
     quality: positiveInteger('quality', options.quality ?? 95, 100),
@@ -143,9 +157,10 @@ export function buildSettings(options: BuildOptions): BuildSettings {
 
 /** The options that the bytes of a cache depend on; only a build with the same ones can be resumed. */
 export function contentOptions(settings: BuildSettings): Readonly<Record<string, string | number | boolean>> {
-  const { encoding, maxSide, shortSide, quality, tolerant, validate, maxPixels } = settings
+  const { encoding, compact, maxSide, shortSide, quality, tolerant, validate, maxPixels } = settings
   return {
     encoding,
+    ...(compact ? { compact } : {}),
     ...(maxSide === undefined ? {} : { maxSide }),
     ...(shortSide === undefined ? {} : { shortSide }),
     quality,

@@ -22,6 +22,8 @@ export type PreparedSample = {
       readonly sizes: readonly (readonly [field: string, bytes: number])[]
       /** The types of the pictures that were encoded anew. */
       readonly reencoded: readonly string[]
+      /** Why pictures stay JPEG, of those that do although coefficients were to be packed. */
+      readonly unpacked: readonly string[]
     }
   | { readonly kind: 'fault'; readonly error: unknown }
 )
@@ -64,6 +66,7 @@ async function prepared(id: number, sample: Sample, source: BuildSource, intake:
   const row: StoredValue[] = []
   const sizes: [string, number][] = []
   const reencoded: string[] = []
+  const unpacked: string[] = []
   let sourceBytes = 0
   let storedBytes = 0
   for (const [name, field] of Object.entries(source.schema)) {
@@ -84,14 +87,15 @@ async function prepared(id: number, sample: Sample, source: BuildSource, intake:
       storedBytes += bytes.length
       continue
     }
-    const taking = intake.take(bytes)
+    const taking = intake.take(name, bytes)
     const image: TakenImage = taking instanceof Promise ? await taking : taking
     row.push(image)
     sizes.push([name, image.bytes.length])
     storedBytes += image.bytes.length
     if (image.from !== undefined) reencoded.push(image.from)
+    if (image.unpacked !== undefined) unpacked.push(image.unpacked)
   }
-  return { id, kind: 'row', heldBytes: storedBytes, row, sourceBytes, sizes, reencoded }
+  return { id, kind: 'row', heldBytes: storedBytes, row, sourceBytes, sizes, reencoded, unpacked }
 }
 
 /** Waits for a sample and makes it ready to be stored. Never rejects: a failure is a 'fault', in its sample's place. */

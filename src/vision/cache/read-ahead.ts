@@ -2,6 +2,7 @@ import type { BuildSource, Cursor } from './build-source.ts'
 import { ImageIntake } from './intake.ts'
 import type { BuildSettings } from './options.ts'
 import { type PreparedSample, prepareSample } from './prepare.ts'
+import type { Frequencies } from './rans-table.ts'
 
 /** Samples that are read at once: enough to hide the latency of small files, few enough to stay in order cheaply. */
 const READS_AHEAD = 64
@@ -23,10 +24,10 @@ export class ReadAhead {
   #held = 0
   #typical = EXPECTED_BYTES
 
-  constructor(source: BuildSource, from: number, settings: BuildSettings) {
+  constructor(source: BuildSource, from: number, settings: BuildSettings, frequencies: Frequencies) {
     this.#source = source
     this.#cursor = source.cursor(from)
-    this.#intake = new ImageIntake(settings)
+    this.#intake = new ImageIntake(settings, frequencies)
     this.#windowBytes = settings.windowBytes
     this.#next = from
   }

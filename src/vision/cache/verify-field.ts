@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { isHeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
-import { filesOf, type ImageEncoding, kindOfType, storageOf } from './layout.ts'
+import { filesOf, frequenciesFile, type ImageEncoding, kindOfType, storageOf } from './layout.ts'
 import { hexChecksum, type Manifest, type ManifestField } from './manifest.ts'
 import { NumberColumn } from './stored-columns.ts'
 import { isBlobTable, isTextTable, readTable } from './stored-table.ts'
@@ -39,6 +39,14 @@ export class FieldVerification {
     } else if (!this.#files.complete.has(data) && this.#files.sizes.has(data)) {
       this.problems.push({ file: data, reason: `has ${this.#files.sizes.get(data)} bytes, not ${dataBytes}` })
     }
+    const frequencies = frequenciesFile(name)
+    if (
+      field.form === 'compact' &&
+      this.#files.complete.has(frequencies) &&
+      this.#own &&
+      !this.#files.sound.has(frequencies)
+    )
+      this.problems.push({ file: frequencies, reason: WRONG_CHECKSUM })
     if (!this.#files.sizes.has(data)) return
     if (this.#own) await this.#checkData(data, table, checksums ?? '', rows)
     else if (rows && encoding) await this.#checkPictures(data, rows, encoding)

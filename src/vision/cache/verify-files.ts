@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { combineCrc32c } from '../../formats/crc32c.ts'
 import { native } from '../../native.ts'
-import { filesOf, kindOfType, MANIFEST, storageOf } from './layout.ts'
+import { filesOf, frequenciesFile, kindOfType, MANIFEST, storageOf } from './layout.ts'
 import { hexChecksum, type Manifest } from './manifest.ts'
 
 /** Something that is wrong with a file, or with one sample's part of it. */
@@ -53,10 +53,12 @@ export async function verifyFiles(folder: string, manifest: Manifest, threads: n
   const sound = new Set<string>()
   const names = new Set(Object.keys(manifest.file_sizes ?? {}))
   const data = new Set<string>()
-  for (const [name, { type }] of Object.entries(manifest.fields)) {
+  for (const [name, { type, form }] of Object.entries(manifest.fields)) {
     const files = filesOf(name, storageOf(kindOfType(type)))
     if (files.data !== undefined) data.add(files.data)
-    for (const file of [files.data, files.table, own && files.checksums]) if (file !== undefined) names.add(file)
+    const frequencies = form === 'compact' ? frequenciesFile(name) : undefined
+    for (const file of [files.data, files.table, own && files.checksums, frequencies])
+      if (file !== undefined) names.add(file)
   }
 
   for (const file of names) {

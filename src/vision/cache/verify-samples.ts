@@ -4,7 +4,9 @@ import { combineCrc32c } from '../../formats/crc32c.ts'
 import { parseJpeg } from '../../formats/jpeg.ts'
 import type { MappedBytes } from '../../mapped.ts'
 import { native } from '../../native.ts'
+import type { ImageEncoding } from './layout.ts'
 import { hexChecksum } from './manifest.ts'
+import { packedSize } from './packed-header.ts'
 
 /** Where each sample's bytes lie in its file, in bytes; and what a picture's pixels are said to be. */
 export interface SampleRows {
@@ -92,14 +94,24 @@ export async function checkSums(
   return { problems, whole }
 }
 
-/** What can be said of a picture without a checksum: its markers are whole, and agree with its row. */
-function pictureProblem(bytes: Uint8Array, width: number, height: number): string | undefined {
+function otherSize(
+  what: string,
+  found: { width: number; height: number },
+  width: number,
+  height: number,
+): string | undefined {
+  if (found.width === width && found.height === height) return undefined
+  return `the ${what} has ${found.width} x ${found.height} pixels, its row says ${width} x ${height}`
+}
+
+/** What can be said of a picture without a checksum: its markers or its header are whole, and agree with its row. */
+function pictureProblem(bytes: Uint8Array, width: number, height: number, encoding: ImageEncoding): string | undefined {
   try {
+    const size = encoding === 'dct' ? packedSize(bytes) : undefined
+    if (size) return otherSize('packed picture', size, width, height)
     const info = parseJpeg(bytes)
     if (!info.hasEndMarker) return 'the JPEG has no end marker'
-    if (info.width !== width || info.height !== height)
-      return `the JPEG has ${info.width} x ${info.height} pixels, its row says ${width} x ${height}`
-    return undefined
+    return otherSize('JPEG', info, width, height)
   } catch (error) {
     if (isHeadraceError(error)) return error.message
     throw error
@@ -110,7 +122,7 @@ function pictureProblem(bytes: Uint8Array, width: number, height: number): strin
 export async function checkPictures(
   map: MappedBytes,
   rows: SampleRows,
-  encoding: 'jpeg' | 'yuv420',
+  encoding: ImageEncoding,
   watch: Watch,
 ): Promise<SampleProblem[]> {
   const problems: SampleProblem[] = []
@@ -125,8 +137,9 @@ export async function checkPictures(
     const height = rows.height?.(id) ?? 0
     watch.advance(1)
     if (offset + size > map.bytes) continue
-    if (encoding === 'jpeg') {
-      const reason = pictureProblem(native.readMapped(map, offset, size), width, height)
+    if (encoding !== 'yuv420') {
+      const bytes = native.readMapped(map, offset, size)
+      const reason = pictureProblem(bytes, width, height, encoding)
       if (reason !== undefined) problems.push({ sample: id, reason })
     } else if (size !== width * height + 2 * (width >> 1) * (height >> 1)) {
       problems.push({ sample: id, reason: `${size} bytes are not ${width} x ${height} pixels of YUV 4:2:0` })

@@ -1,0 +1,45 @@
+import { throwIfAborted } from '../../errors.ts'
+import { native } from '../../native.ts'
+import type { BuildSource } from './build-source.ts'
+import { ImageIntake } from './intake.ts'
+import { FREQUENCIES_SHAPE } from './layout.ts'
+import type { BuildSettings } from './options.ts'
+import type { Frequencies } from './rans-table.ts'
+
+const COUNTS = FREQUENCIES_SHAPE[0] * FREQUENCIES_SHAPE[1]
+/** Samples that the frequencies are learnt from, spread evenly over the source. More of them gain under 0.1 %. */
+const TRAINING_SAMPLES = 256
+
+async function count(
+  source: BuildSource,
+  id: number,
+  intake: ImageIntake,
+  counts: Map<string, Float64Array>,
+): Promise<void> {
+  const sample = await source.sample(id)
+  for (const [name, sums] of counts) {
+    const value = sample[name]
+    if (!(value instanceof Uint8Array)) continue
+    const { bytes, unpacked } = await intake.take(name, value)
+    if (unpacked === undefined) native.addSymbolCounts(bytes, sums)
+  }
+}
+
+/**
+ * Learns the frequencies of every image field from samples of the source; the same source gives the same ones. Bad
+ * samples teach nothing: the build itself says what is wrong with them.
+ */
+export async function learnFrequencies(source: BuildSource, settings: BuildSettings): Promise<Frequencies> {
+  const fields = Object.entries(source.schema).filter(([, { kind }]) => kind === 'image')
+  const counts = new Map(fields.map(([name]) => [name, new Float64Array(COUNTS)]))
+  const intake = new ImageIntake({ ...settings, compact: false }, new Map())
+  const length = source.length ?? 0
+  const samples = Math.min(length, TRAINING_SAMPLES)
+  const ids = Array.from({ length: samples }, (_, i) => Math.floor(((i + 0.5) * length) / samples))
+  for (let start = 0; start < samples; start += settings.workers) {
+    throwIfAborted(settings.signal, 'the build')
+    const some = ids.slice(start, start + settings.workers)
+    await Promise.allSettled(some.map((id) => count(source, id, intake, counts)))
+  }
+  return new Map([...counts].map(([name, sums]) => [name, native.ransFrequencies(sums)]))
+}
