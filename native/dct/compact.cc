@@ -1,7 +1,6 @@
 #include "compact.h"
 
-#include <algorithm>
-
+#include "pack.h"
 #include "packed_picture.h"
 #include "strips.h"
 
@@ -30,13 +29,9 @@ Fault compact(std::span<const uint8_t> plain, const RansTable& table, const Kern
     body.insert(body.end(), symbols.wides.begin(), symbols.wides.end());
     sizes.push_back(body.size() - before);
   }
-  const bool wide = std::any_of(sizes.begin(), sizes.end(), [](size_t size) { return size > UINT16_MAX; });
   out.assign(plain.begin(), plain.begin() + static_cast<ptrdiff_t>(kPackedHeaderBytes + picture.tables.size()));
-  out[5] = static_cast<uint8_t>(PackedForm::compact);
-  out[12] = static_cast<uint8_t>((out[12] & ~kWideDirectory) | (wide ? kWideDirectory : 0));
-  for (const size_t size : sizes)
-    for (size_t b = 0; b < (wide ? 4u : 2u); b++) out.push_back(static_cast<uint8_t>(size >> (8 * b)));
-  out.insert(out.end(), body.begin(), body.end());
+  out[kFormAt] = static_cast<uint8_t>(PackedForm::compact);
+  appendRows(sizes, body, out);
   return {};
 }
 

@@ -46,9 +46,7 @@ class StripWriter {
     return true;
   }
 
-  void append(std::vector<uint8_t>& out, std::vector<uint32_t>& directory) {
-    directory.insert(directory.end(), {static_cast<uint32_t>(mask_.size()), static_cast<uint32_t>(values_.size()),
-                                       static_cast<uint32_t>(escapes_.size()), static_cast<uint32_t>(wideDc_.size() + wideAc_.size())});
+  void append(std::vector<uint8_t>& out) {
     for (const auto* section : {&dc_, &hdr_, &mask_}) out.insert(out.end(), section->begin(), section->end());
     values_.push_back(0);
     for (size_t i = 0; i + 1 < values_.size(); i += 2) out.push_back(static_cast<uint8_t>(values_[i] | values_[i + 1] << 4));
@@ -84,11 +82,11 @@ class StripWriter {
       const int value = block[place];
       if (std::abs(value) > kMaxColumnPair) return false;
       sums[place & 3] += int64_t(std::abs(value)) * table[place];
-      if (value >= -7 && value <= 7) {
+      if (value >= -8 && value <= 7) {
         values_.push_back(static_cast<uint8_t>(value & 15));
         continue;
       }
-      values_.push_back(8);
+      values_.push_back(0);
       if (value >= -127 && value <= 127) {
         escapes_.push_back(static_cast<uint8_t>(value));
         continue;
@@ -104,8 +102,7 @@ class StripWriter {
   std::vector<uint64_t> masks_;
 };
 
-void beginPacked(const PackedPicture& picture, const std::vector<QuantTable>& tables, bool wideDirectory,
-                 std::vector<uint8_t>& out) {
+void beginPacked(const PackedPicture& picture, const std::vector<QuantTable>& tables, std::vector<uint8_t>& out) {
   const bool wideTables = std::any_of(tables.begin(), tables.end(), [](const QuantTable& table) {
     return std::any_of(table.begin(), table.end(), [](uint16_t entry) { return entry > 255; });
   });
@@ -116,7 +113,7 @@ void beginPacked(const PackedPicture& picture, const std::vector<QuantTable>& ta
   putLittle(out, static_cast<uint32_t>(picture.height), 2);
   putLittle(out, static_cast<uint32_t>(picture.count), 1);
   putLittle(out, static_cast<uint32_t>(picture.horizontal << 4 | picture.vertical), 1);
-  putLittle(out, static_cast<uint32_t>(tables.size()) | (wideTables ? kWideTables : 0) | (wideDirectory ? kWideDirectory : 0), 1);
+  putLittle(out, static_cast<uint32_t>(tables.size()) | (wideTables ? kWideTables : 0), 1);
   putLittle(out, static_cast<uint32_t>(picture.tableOf[0] | picture.tableOf[1] << 2 | picture.tableOf[2] << 4), 1);
   putLittle(out, 0, 2);
   for (const QuantTable& table : tables)
@@ -132,24 +129,31 @@ Fault pack(const Coefficients& coefficients, const Kernels& kernels, std::vector
   for (int c = 0; c < picture.count; c++) picture.tableOf[c] = static_cast<uint8_t>(coefficients.components[c].table);
 
   StripWriter strip;
-  std::vector<uint32_t> directory;
+  std::vector<size_t> rowSizes;
   std::vector<uint8_t> body;
   bool fits = true;
   for (int m = 0; m < picture.mcuRows && fits; m++) {
+    const size_t before = body.size();
     picture.stripsOfRow(m, [&](int c, int y) {
       const Coefficients::Component& component = coefficients.components[c];
       fits = fits && strip.write(component.rowOfBlocks(y), static_cast<size_t>(component.blocksWide),
                                  coefficients.tables[static_cast<size_t>(component.table)], kernels);
-      if (fits) strip.append(body, directory);
+      if (fits) strip.append(body);
     });
+    rowSizes.push_back(body.size() - before);
   }
   if (!fits) return Fault::of(FaultCode::unsupported, "%s", "coefficients too large for 16-bit arithmetic");
 
-  const bool wide = std::any_of(directory.begin(), directory.end(), [](uint32_t number) { return number > UINT16_MAX; });
-  beginPacked(picture, coefficients.tables, wide, out);
-  for (const uint32_t number : directory) putLittle(out, number, wide ? 4 : 2);
-  out.insert(out.end(), body.begin(), body.end());
+  beginPacked(picture, coefficients.tables, out);
+  appendRows(rowSizes, body, out);
   return {};
+}
+
+void appendRows(std::span<const size_t> sizes, std::span<const uint8_t> body, std::vector<uint8_t>& out) {
+  const bool wide = std::any_of(sizes.begin(), sizes.end(), [](size_t size) { return size > UINT16_MAX; });
+  out[kFlagsAt] = static_cast<uint8_t>((out[kFlagsAt] & ~kWideDirectory) | (wide ? kWideDirectory : 0));
+  for (const size_t size : sizes) putLittle(out, static_cast<uint32_t>(size), wide ? 4 : 2);
+  out.insert(out.end(), body.begin(), body.end());
 }
 
 }  // namespace headrace

@@ -1,6 +1,7 @@
 // Coefficients -> a packed picture, plain form.
 #pragma once
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "../kernels/kernels.h"
@@ -10,6 +11,8 @@
 
 namespace headrace {
 
+// Adds directory and body, the bytes of all MCU rows, to a header and its tables.
+void appendRows(std::span<const size_t> sizes, std::span<const uint8_t> body, std::vector<uint8_t>& out);
 // `unsupported` where the coefficients are too large to be packed.
 Fault pack(const Coefficients& coefficients, const Kernels& kernels, std::vector<uint8_t>& out);
 

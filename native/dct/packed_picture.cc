@@ -51,7 +51,9 @@ size_t PackedPicture::strips() const {
   return sum;
 }
 
-uint32_t PackedPicture::entry(size_t index) const { return little(directory.data() + index * directoryEntryBytes, directoryEntryBytes); }
+uint32_t PackedPicture::rowBytes(int mcuRow) const {
+  return little(directory.data() + static_cast<size_t>(mcuRow) * directoryEntryBytes, directoryEntryBytes);
+}
 
 void PackedPicture::table(int c, uint16_t (&out)[64]) const {
   const uint8_t* entries = tables.data() + tableOf[c] * 64 * tableEntryBytes;
@@ -64,30 +66,33 @@ Fault PackedPicture::parse(std::span<const uint8_t> sample, PackedPicture& out) 
   const uint8_t* header = sample.data();
   if (header[4] != kPackedVersion)
     return Fault::of(FaultCode::unsupported, "packed picture: version %d, but %d is what is known", header[4], kPackedVersion);
-  if (header[5] > static_cast<uint8_t>(PackedForm::compact)) return Fault::of(FaultCode::corrupt, "packed picture: form %d", header[5]);
-  out.form = static_cast<PackedForm>(header[5]);
+  if (header[kFormAt] > static_cast<uint8_t>(PackedForm::compact)) return Fault::of(FaultCode::corrupt, "packed picture: form %d", header[kFormAt]);
+  out.form = static_cast<PackedForm>(header[kFormAt]);
   const int width = static_cast<int>(little(header + 6, 2)), height = static_cast<int>(little(header + 8, 2));
   if (width == 0 || height == 0) return Fault::of(FaultCode::corrupt, "packed picture: %dx%d pixels", width, height);
   if (!setGeometry(out, width, height, header[10], header[11] >> 4, header[11] & 15))
     return Fault::of(FaultCode::corrupt, "packed picture: %d components of sampling 0x%02x", header[10], header[11]);
-  const size_t tableCount = header[12] & kTableCountBits;
-  if (tableCount < 1 || tableCount > 3 || (header[12] & ~(kTableCountBits | kWideTables | kWideDirectory)) != 0)
-    return Fault::of(FaultCode::corrupt, "packed picture: table and directory flags 0x%02x", header[12]);
+  const size_t tableCount = header[kFlagsAt] & kTableCountBits;
+  if (tableCount < 1 || tableCount > 3 || (header[kFlagsAt] & ~(kTableCountBits | kWideTables | kWideDirectory)) != 0)
+    return Fault::of(FaultCode::corrupt, "packed picture: table and directory flags 0x%02x", header[kFlagsAt]);
   for (int c = 0; c < 3; c++) {
     out.tableOf[c] = header[13] >> (2 * c) & 3;
     if (out.tableOf[c] >= tableCount) return Fault::of(FaultCode::corrupt, "packed picture: component %d has table %d of %zu", c, out.tableOf[c], tableCount);
   }
   if (header[13] >> 6 != 0 || header[14] != 0 || header[15] != 0) return damaged("reserved bits are set");
-  out.tableEntryBytes = header[12] & kWideTables ? 2 : 1;
-  out.directoryEntryBytes = header[12] & kWideDirectory ? 4 : 2;
+  out.tableEntryBytes = header[kFlagsAt] & kWideTables ? 2 : 1;
+  out.directoryEntryBytes = header[kFlagsAt] & kWideDirectory ? 4 : 2;
   const size_t tableBytes = tableCount * 64 * out.tableEntryBytes;
-  const size_t entries = out.form == PackedForm::compact ? static_cast<size_t>(out.mcuRows) : kStripEntries * out.strips();
-  const size_t directoryBytes = entries * out.directoryEntryBytes;
+  const size_t directoryBytes = static_cast<size_t>(out.mcuRows) * out.directoryEntryBytes;
   const auto rest = sample.subspan(kPackedHeaderBytes);
   if (rest.size() < tableBytes + directoryBytes) return damaged("its tables or its directory are cut short");
   out.tables = rest.first(tableBytes);
   out.directory = rest.subspan(tableBytes, directoryBytes);
   out.body = rest.subspan(tableBytes + directoryBytes);
+  uint64_t rows = 0;
+  for (int m = 0; m < out.mcuRows; m++) rows += out.rowBytes(m);
+  if (rows != out.body.size())
+    return Fault::of(FaultCode::corrupt, "packed picture: its directory says %.0f bytes, but it has %zu", static_cast<double>(rows), out.body.size());
   return {};
 }
 

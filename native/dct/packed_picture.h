@@ -13,10 +13,9 @@ inline constexpr uint8_t kPackedVersion = 1;
 inline constexpr size_t kPackedHeaderBytes = 16;
 enum class PackedForm : uint8_t { plain = 0, compact = 1 };
 
-// Bits of header byte 12.
+inline constexpr size_t kFormAt = 5, kFlagsAt = 12;
+// Bits of the flags.
 inline constexpr uint8_t kTableCountBits = 0x0f, kWideTables = 0x10, kWideDirectory = 0x20;
-// maskBytes, values, escapes, wides of a strip
-inline constexpr size_t kStripEntries = 4;
 
 struct PackedPicture {
   struct Component {
@@ -33,7 +32,7 @@ struct PackedPicture {
   uint8_t tableOf[3] = {};
   std::span<const uint8_t> tables;       // 64 entries each
   size_t tableEntryBytes = 1;
-  std::span<const uint8_t> directory;    // of strips (plain) or MCU rows (compact)
+  std::span<const uint8_t> directory;    // the bytes of each MCU row
   size_t directoryEntryBytes = 2;
   std::span<const uint8_t> body;
 
@@ -42,8 +41,8 @@ struct PackedPicture {
   static Fault parse(std::span<const uint8_t> sample, PackedPicture& out);
 
   size_t strips() const;
-  // A number of the directory.
-  uint32_t entry(size_t index) const;
+  // Bytes of an MCU row.
+  uint32_t rowBytes(int mcuRow) const;
   // Table of component c, row by row.
   void table(int c, uint16_t (&out)[64]) const;
   // Calls visit(component, block row) for the strips of an MCU row, in their order.

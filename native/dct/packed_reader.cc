@@ -77,7 +77,7 @@ Fault PackedReader::decodePlane(int c, const PixelRect& samples) {
     uint8_t* out = first + static_cast<size_t>(y - firstStrip) * 8 * plane.stride;
     if (!kernels_.decodeStrip(strips_.at(c, y), static_cast<uint32_t>(firstBlock), static_cast<uint32_t>(lastBlock), table,
                               values_.data(), out, plane.stride))
-      return Fault::of(FaultCode::corrupt, "packed picture: row %d of blocks of component %d contradicts itself", y, c);
+      return Fault::of(FaultCode::corrupt, "packed picture: row %d of blocks of component %d has AC coefficients in the place of DC", y, c);
   }
   if (c == 0 || picture_.horizontal != 2) return {};
   // The edges' neighbours are the edges themselves; what a block holds beyond the picture is not.
@@ -156,7 +156,7 @@ Fault PackedReader::coefficients(Coefficients& out) {
     to.blocks.resize(static_cast<size_t>(to.blocksWide) * static_cast<size_t>(to.blocksHigh) * 64);
     for (int y = 0; y < to.blocksHigh; y++) {
       if (!scalar::unpackStrip(strips_.at(c, y), to.rowOfBlocks(y)))
-        return Fault::of(FaultCode::corrupt, "packed picture: row %d of blocks of component %d contradicts itself", y, c);
+        return Fault::of(FaultCode::corrupt, "packed picture: row %d of blocks of component %d has AC coefficients in the place of DC", y, c);
     }
   }
   return {};

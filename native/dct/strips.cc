@@ -28,13 +28,40 @@ constexpr size_t kMostOfPhase = 63, kMostOfBlock = 2 + 8 + 32 + 63;
 
 size_t nibbleBytes(const PackedStrip& strip) { return (size_t(strip.values) + 1) / 2; }
 
+uint32_t wideCount(const PackedStrip& strip) {
+  return scalar::countWide(strip.dc, strip.blocks) + scalar::countWide(strip.escapes, strip.escapeCount);
+}
+
+Fault damagedRow(int row) { return Fault::of(FaultCode::corrupt, "packed picture: MCU row %d is damaged", row); }
+
+// Finds the sections of a strip that begins at `next`, each by what the ones before say; next and left move behind it.
+// False where they are longer than `left`.
+bool measure(const uint8_t*& next, size_t& left, PackedStrip& strip, const Kernels& kernels) {
+  const auto take = [&](size_t bytes, const uint8_t*& section) {
+    if (bytes > left) return false;
+    section = next;
+    next += bytes;
+    left -= bytes;
+    return true;
+  };
+  if (!take(strip.blocks, strip.dc) || !take(strip.blocks, strip.hdr)) return false;
+  strip.maskBytes = scalar::countBits(strip.hdr, strip.blocks);
+  if (!take(strip.maskBytes, strip.mask)) return false;
+  strip.values = scalar::countBits(strip.mask, strip.maskBytes);
+  if (!take(nibbleBytes(strip), strip.nibbles)) return false;
+  strip.escapeCount = kernels.countEscapes(strip.nibbles, strip.values);
+  if (!take(strip.escapeCount, strip.escapes)) return false;
+  strip.wideCount = wideCount(strip);
+  return take(2 * size_t(strip.wideCount), strip.wides);
+}
+
 }  // namespace
 
 Fault Strips::find(const PackedPicture& picture, const RansTable* table, int firstRow, int lastRow) {
   strips_.resize(picture.strips());
   for (int c = 1; c < picture.count; c++)
     rowsBefore_[c] = rowsBefore_[c - 1] + static_cast<size_t>(picture.components[c - 1].blocksHigh);
-  if (picture.form == PackedForm::plain) return findPlain(picture);
+  if (picture.form == PackedForm::plain) return findRows(picture, firstRow, lastRow);
   if (table == nullptr) return Fault::of(FaultCode::unsupported, "%s", "packed picture: the compact form needs the table of its cache");
   return decodeRows(picture, *table, firstRow, lastRow);
 }
@@ -44,34 +71,19 @@ void Strips::eachStrip(const PackedPicture& picture, int mcuRow, Visit visit) {
   picture.stripsOfRow(mcuRow, [&](int c, int y) { visit(c, strips_[rowsBefore_[c] + static_cast<size_t>(y)]); });
 }
 
-Fault Strips::findPlain(const PackedPicture& picture) {
+Fault Strips::findRows(const PackedPicture& picture, int firstRow, int lastRow) {
   const uint8_t* next = picture.body.data();
-  uint64_t left = picture.body.size();
-  size_t entry = 0;
-  bool inside = true;
-  for (int m = 0; m < picture.mcuRows; m++) {
+  for (int m = 0; m < firstRow; m++) next += picture.rowBytes(m);
+  for (int m = firstRow; m < lastRow; m++) {
+    size_t left = picture.rowBytes(m);
+    bool inside = true;
     eachStrip(picture, m, [&](int c, PackedStrip& strip) {
       if (!inside) return;
       strip.blocks = static_cast<uint32_t>(picture.components[c].blocksWide);
-      strip.maskBytes = picture.entry(entry);
-      strip.values = picture.entry(entry + 1);
-      strip.escapeCount = picture.entry(entry + 2);
-      strip.wideCount = picture.entry(entry + 3);
-      entry += kStripEntries;
-      const uint64_t size = 2 * uint64_t(strip.blocks) + strip.maskBytes + nibbleBytes(strip) + strip.escapeCount + 2 * uint64_t(strip.wideCount);
-      inside = size <= left;
-      if (!inside) return;
-      strip.dc = next;
-      strip.hdr = strip.dc + strip.blocks;
-      strip.mask = strip.hdr + strip.blocks;
-      strip.nibbles = strip.mask + strip.maskBytes;
-      strip.escapes = strip.nibbles + nibbleBytes(strip);
-      strip.wides = strip.escapes + strip.escapeCount;
-      next += size;
-      left -= size;
+      inside = measure(next, left, strip, kernels_);
     });
+    if (!inside || left != 0) return damagedRow(m);
   }
-  if (!inside || left != 0) return Fault::of(FaultCode::corrupt, "%s", "packed picture: its directory does not add up to its size");
   return {};
 }
 
@@ -109,26 +121,18 @@ Fault Strips::decodeRows(const PackedPicture& picture, const RansTable& table, i
     if (row.contexts.size() < blocks * kMostOfPhase + kRansPadding) row.contexts.resize(blocks * kMostOfPhase + kRansPadding);
 
   const uint8_t* next = picture.body.data();
-  size_t left = picture.body.size();
-  for (int m = 0; m < picture.mcuRows; m++) {
-    const size_t size = picture.entry(static_cast<size_t>(m));
-    if (size < kRansStatesBytes || size > left) return Fault::of(FaultCode::corrupt, "%s", "packed picture: its directory does not add up to its size");
-    left -= size;
-    if (m < firstRow) next += size;
-  }
-  if (left != 0) return Fault::of(FaultCode::corrupt, "%s", "packed picture: its directory does not add up to its size");
-
+  for (int m = 0; m < firstRow; m++) next += picture.rowBytes(m);
   for (int m = firstRow; m < lastRow; m += 2) {
     const size_t rows = lastRow - m > 1 ? 2 : 1;
-    const Fault damaged = Fault::of(FaultCode::corrupt, "packed picture: MCU row %d is damaged", m);
     RansStream streams[2];
     uint8_t* symbols[2] = {};
     for (size_t k = 0; k < rows; k++) {
       CodedRow& row = rows_[k];
       row.row = m + static_cast<int>(k);
+      if (picture.rowBytes(row.row) < kRansStatesBytes) return damagedRow(row.row);
       std::memcpy(streams[k].states, next, kRansStatesBytes);
       streams[k].words = next + kRansStatesBytes;
-      next += picture.entry(static_cast<size_t>(row.row));
+      next += picture.rowBytes(row.row);
       streams[k].end = row.end = next;
       row.contextsEnd = row.contexts.data();
       eachStrip(picture, row.row, [&](int c, PackedStrip& strip) {
@@ -137,7 +141,7 @@ Fault Strips::decodeRows(const PackedPicture& picture, const RansTable& table, i
         row.expect(contextOf(kDcContext, c), strip.blocks);
       });
     }
-    if (!decodePhase(table, streams, rows, symbols)) return damaged;
+    if (!decodePhase(table, streams, rows, symbols)) return damagedRow(m);
     for (size_t k = 0; k < rows; k++) {
       CodedRow& row = rows_[k];
       eachStrip(picture, row.row, [&](int, PackedStrip& strip) {
@@ -152,7 +156,7 @@ Fault Strips::decodeRows(const PackedPicture& picture, const RansTable& table, i
         strip.maskBytes = static_cast<uint32_t>(row.contextsEnd - before);
       });
     }
-    if (!decodePhase(table, streams, rows, symbols)) return damaged;
+    if (!decodePhase(table, streams, rows, symbols)) return damagedRow(m);
     for (size_t k = 0; k < rows; k++) {
       eachStrip(picture, rows_[k].row, [&](int c, PackedStrip& strip) {
         strip.mask = symbols[k];
@@ -161,7 +165,7 @@ Fault Strips::decodeRows(const PackedPicture& picture, const RansTable& table, i
         rows_[k].expect(contextOf(kNibbleContext, c), nibbleBytes(strip));
       });
     }
-    if (!decodePhase(table, streams, rows, symbols)) return damaged;
+    if (!decodePhase(table, streams, rows, symbols)) return damagedRow(m);
     for (size_t k = 0; k < rows; k++) {
       eachStrip(picture, rows_[k].row, [&](int c, PackedStrip& strip) {
         strip.nibbles = symbols[k];
@@ -170,19 +174,19 @@ Fault Strips::decodeRows(const PackedPicture& picture, const RansTable& table, i
         rows_[k].expect(contextOf(kEscapeContext, c), strip.escapeCount);
       });
     }
-    if (!decodePhase(table, streams, rows, symbols)) return damaged;
+    if (!decodePhase(table, streams, rows, symbols)) return damagedRow(m);
     for (size_t k = 0; k < rows; k++) {
       const auto wideBytes = static_cast<size_t>(rows_[k].end - streams[k].words);
       size_t wides = 0;
       eachStrip(picture, rows_[k].row, [&](int, PackedStrip& strip) {
         strip.escapes = symbols[k];
         symbols[k] += strip.escapeCount;
-        strip.wideCount = scalar::countWide(strip.dc, strip.blocks) + scalar::countWide(strip.escapes, strip.escapeCount);
+        strip.wideCount = wideCount(strip);
         strip.wides = streams[k].words + std::min(wides, wideBytes);
         wides += 2 * size_t(strip.wideCount);
       });
       const bool settled = std::all_of(std::begin(streams[k].states), std::end(streams[k].states), [](uint32_t state) { return state == kRansStart; });
-      if (!settled || wides != wideBytes) return Fault::of(FaultCode::corrupt, "packed picture: MCU row %d is damaged", rows_[k].row);
+      if (!settled || wides != wideBytes) return damagedRow(rows_[k].row);
     }
   }
   return {};

@@ -36,7 +36,7 @@ class Strips {
 
   template <typename Visit>
   void eachStrip(const PackedPicture& picture, int mcuRow, Visit visit);
-  Fault findPlain(const PackedPicture& picture);
+  Fault findRows(const PackedPicture& picture, int firstRow, int lastRow);
   Fault decodeRows(const PackedPicture& picture, const RansTable& table, int firstRow, int lastRow);
   bool decodePhase(const RansTable& table, RansStream* streams, size_t rows, uint8_t* (&symbols)[2]);
 

@@ -112,10 +112,8 @@ constexpr unsigned kLowerHalf = 0xf0, kRightHalf = 0xcc;
 bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_t last, const uint16_t* table, int8_t* values,
                  uint8_t* out, size_t stride) {
   scalar::StripCursor at;
-  if (!scalar::enterStrip(strip, first, last, countEscapes, at)) return false;
-  if (!expandValues(strip.nibbles, at.value, at.value + at.values, strip.escapes + at.escape,
-                    strip.escapes + strip.escapeCount, values))
-    return false;
+  scalar::enterStrip(strip, first, last, countEscapes, at);
+  expandValues(strip.nibbles, at.value, at.value + at.values, strip.escapes + at.escape, values);
   const Dequantiser dequantiser(table);
   const int8_t* value = values + (at.value & 1);
   alignas(64) int16_t blocks[kLanes * 64];
@@ -128,9 +126,7 @@ bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_t last, const 
         memset(coefficients, 0, 128);
         continue;
       }
-      if (strip.dc[i] != 0x80) at.dc += int8_t(strip.dc[i]);
-      else if (at.wideDc < strip.wideCount) at.dc += scalar::wideAt(strip.wides, at.wideDc++);
-      else return false;
+      at.dc += strip.dc[i] != 0x80 ? int8_t(strip.dc[i]) : scalar::wideAt(strip.wides, at.wideDc++);
       groups |= strip.hdr[i];
       const uint64_t mask = spreadMask(strip.hdr[i], at.mask);
       if (mask & 1) return false;
@@ -141,7 +137,6 @@ bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_t last, const 
         const int8_t* narrow = value;
         for (uint64_t rest = mask; rest != 0; rest &= rest - 1, ++narrow) {
           if (*narrow != -128) continue;
-          if (at.wideAc >= strip.wideCount) return false;
           coefficients[scalar::placeOfScan(__builtin_ctzll(rest))] = scalar::wideAt(strip.wides, at.wideAc++);
         }
       }

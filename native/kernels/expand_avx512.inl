@@ -12,35 +12,32 @@ inline __m512i loadNibbles(const uint8_t* p) {
 
 inline uint64_t lowBits(uint32_t count) { return count >= 64 ? ~uint64_t(0) : (uint64_t(1) << count) - 1; }
 
-// How many of the first n nibbles are 8.
+// How many of the first n nibbles are 0.
 uint32_t countEscapes(const uint8_t* nibbles, size_t n) {
-  const __m512i eight = _mm512_set1_epi8(8);
   uint64_t count = 0;
   for (size_t i = 0; i < n; i += 64) {
-    const uint64_t found = _mm512_cmpeq_epi8_mask(loadNibbles(nibbles + i / 2), eight);
+    const __m512i values = loadNibbles(nibbles + i / 2);
+    const uint64_t found = _mm512_testn_epi8_mask(values, values);
     count += uint64_t(__builtin_popcountll(found & lowBits(n - i < 64 ? uint32_t(n - i) : 64)));
   }
   return uint32_t(count);
 }
 
-// Values [begin, end) of a strip as int8, those that are escaped taken from [escape, escapesEnd); the value of an even
-// place `begin & ~1` comes first. False where there are fewer escapes than that.
-bool expandValues(const uint8_t* nibbles, uint32_t begin, uint32_t end, const uint8_t* escape, const uint8_t* escapesEnd,
-                  int8_t* out) {
+// Values [begin, end) of a strip as int8, those that are escaped taken from `escape` on; the value of an even place
+// `begin & ~1` comes first.
+void expandValues(const uint8_t* nibbles, uint32_t begin, uint32_t end, const uint8_t* escape, int8_t* out) {
   const __m512i eight = _mm512_set1_epi8(8);
   for (uint32_t i = begin & ~1u; i < end; i += 64, out += 64) {
     __m512i values = loadNibbles(nibbles + i / 2);
-    uint64_t escaped = _mm512_cmpeq_epi8_mask(values, eight) & lowBits(end - i);
+    uint64_t escaped = _mm512_testn_epi8_mask(values, values) & lowBits(end - i);
     if (i < begin) escaped &= ~uint64_t(1);
     values = _mm512_sub_epi8(_mm512_xor_si512(values, eight), eight);
     if (escaped != 0) {
-      if (escape > escapesEnd) return false;
       values = _mm512_mask_expand_epi8(values, escaped, _mm512_loadu_si512(escape));
       escape += __builtin_popcountll(escaped);
     }
     _mm512_storeu_si512(out, values);
   }
-  return escape <= escapesEnd;
 }
 
 struct alignas(64) ExpandTables {

@@ -31,38 +31,35 @@ inline Lane spreadControl(unsigned bits) {
   return addLanes(halves, loadLane(kExpand.behind[scalar::bitsIn(bits & 255)]));
 }
 
-// How many of the first n nibbles are 8.
+// How many of the first n nibbles are 0.
 uint32_t countEscapes(const uint8_t* nibbles, size_t n) {
-  const Lane eight = setLane(8);
+  const Lane zero = setLane(0);
   uint32_t count = 0;
   for (size_t i = 0; i < n; i += 16) {
-    unsigned found = equalBits(loadNibbles(nibbles + i / 2), eight);
+    unsigned found = equalBits(loadNibbles(nibbles + i / 2), zero);
     if (n - i < 16) found &= (1u << (n - i)) - 1;
     count += scalar::bitsIn(found);
   }
   return count;
 }
 
-// Values [begin, end) of a strip as int8, those that are escaped taken from [escape, escapesEnd); the value of an even
-// place `begin & ~1` comes first. False where there are fewer escapes than that.
-bool expandValues(const uint8_t* nibbles, uint32_t begin, uint32_t end, const uint8_t* escape, const uint8_t* escapesEnd,
-                  int8_t* out) {
-  const Lane eight = setLane(8), toSigned = loadLane(reinterpret_cast<const uint8_t*>(kExpand.signedNibble));
+// Values [begin, end) of a strip as int8, those that are escaped taken from `escape` on; the value of an even place
+// `begin & ~1` comes first.
+void expandValues(const uint8_t* nibbles, uint32_t begin, uint32_t end, const uint8_t* escape, int8_t* out) {
+  const Lane zero = setLane(0), toSigned = loadLane(reinterpret_cast<const uint8_t*>(kExpand.signedNibble));
   for (uint32_t i = begin & ~1u; i < end; i += 16, out += 16) {
     const Lane unsignedValues = loadNibbles(nibbles + i / 2);
-    unsigned escaped = equalBits(unsignedValues, eight);
+    unsigned escaped = equalBits(unsignedValues, zero);
     if (i < begin) escaped &= ~1u;
     if (end - i < 16) escaped &= (1u << (end - i)) - 1;
     Lane values = shuffleLane(toSigned, unsignedValues);
     if (escaped != 0) {
-      if (escape > escapesEnd) return false;
       const Lane control = spreadControl(escaped);
       values = selectByControl(control, values, shuffleLane(loadLane(escape), control));
       escape += scalar::bitsIn(escaped);
     }
     storeLane(reinterpret_cast<uint8_t*>(out), values);
   }
-  return escape <= escapesEnd;
 }
 
 // The mask of a block's 64 scan positions from its HDR byte and the mask bytes of the groups that it names.

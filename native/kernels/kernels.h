@@ -30,8 +30,10 @@ struct HorizontalView {
   const int16_t* pairWeights;  // per block and pair: 16 pairs of weights
 };
 
-// A row of blocks of packed coefficients (docs/formats/dct.md): its six sections and how long they say they are. Whoever
-// makes one has checked that they lie in memory, with kStripPadding readable bytes behind each.
+// A row of blocks of packed coefficients (docs/formats/dct.md): its six sections and how much each holds. The counts are
+// not taken from a file but counted in the sections before, so none can run out: maskBytes is the set bits of hdr,
+// values that of mask, escapeCount the zero nibbles among the values, wideCount the 0x80 in dc and escapes. Each section
+// has kStripPadding readable bytes behind it.
 struct PackedStrip {
   const uint8_t *dc, *hdr, *mask, *nibbles, *escapes, *wides;
   uint32_t blocks, maskBytes, values, escapeCount, wideCount;
@@ -81,11 +83,11 @@ struct Kernels {
 
   // Blocks [first, last) of a strip, dequantised by `table` (64 entries row by row) and transformed: 8 rows of samples,
   // `stride` apart; columns up to the next multiple of kBlockGroup blocks may be written. `values` is scratch. False
-  // where the sections contradict each other.
+  // where a mask has a bit for DC.
   bool (*decodeStrip)(const PackedStrip& strip, uint32_t first, uint32_t last, const uint16_t* table, int8_t* values,
                       uint8_t* out, size_t stride);
 
-  // How many of the first n nibbles are 8.
+  // How many of the first n nibbles are 0.
   uint32_t (*countEscapes)(const uint8_t* nibbles, size_t n);
 
   // libjpeg's "fancy" upsampling of n samples of one row, 2n (2x1, 2x2) or n (1x2) out. The samples at -1 and n must be

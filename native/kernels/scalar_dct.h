@@ -37,7 +37,7 @@ static inline uint8_t nibbleAt(const uint8_t* nibbles, size_t i) { return uint8_
 
 static inline uint32_t countEscapes(const uint8_t* nibbles, size_t n) {
   uint32_t count = 0;
-  for (size_t i = 0; i < n; ++i) count += nibbleAt(nibbles, i) == 8;
+  for (size_t i = 0; i < n; ++i) count += nibbleAt(nibbles, i) == 0;
   return count;
 }
 
@@ -104,38 +104,30 @@ struct StripCursor {
   int32_t dc;                // DC of the block before, modulo 2^16
 };
 
-// Finds blocks [first, last), and that the sections agree with each other as far as the blocks depend on it: afterwards
-// every mask byte and value lies in its section. False: they do not.
+// Finds blocks [first, last).
 template <typename CountEscapes>
-static inline bool enterStrip(const PackedStrip& strip, uint32_t first, uint32_t last, CountEscapes count, StripCursor& at) {
-  if (countBits(strip.hdr, strip.blocks) != strip.maskBytes || countBits(strip.mask, strip.maskBytes) != strip.values) return false;
+static inline void enterStrip(const PackedStrip& strip, uint32_t first, uint32_t last, CountEscapes count, StripCursor& at) {
   const uint32_t before = countBits(strip.hdr, first), within = countBits(strip.hdr + first, last - first);
   at.mask = strip.mask + before;
   at.value = countBits(strip.mask, before);
   at.values = countBits(at.mask, within);
   at.escape = at.value == 0 ? 0 : count(strip.nibbles, at.value);
-  if (at.escape > strip.escapeCount) return false;
   at.wideDc = at.wideAc = 0;
   at.dc = 0;
   if (strip.wideCount == 0) {
     for (uint32_t i = 0; i < first; ++i) at.dc += int8_t(strip.dc[i]);
-    return true;
+    return;
   }
   at.wideAc = countWide(strip.dc, strip.blocks) + countWide(strip.escapes, at.escape);
   for (uint32_t i = 0; i < first; ++i) {
-    if (strip.dc[i] != 0x80) at.dc += int8_t(strip.dc[i]);
-    else if (at.wideDc < strip.wideCount) at.dc += wideAt(strip.wides, at.wideDc++);
-    else return false;
+    at.dc += strip.dc[i] != 0x80 ? int8_t(strip.dc[i]) : wideAt(strip.wides, at.wideDc++);
   }
-  return true;
 }
 
-// The next block's coefficients, row by row; false where the sections do not have them.
+// The next block's coefficients, row by row; false where the mask has a bit for DC.
 static inline bool nextBlock(const PackedStrip& strip, uint32_t block, StripCursor& at, int16_t* coefficients) {
   for (int i = 0; i < 64; ++i) coefficients[i] = 0;
-  if (strip.dc[block] != 0x80) at.dc += int8_t(strip.dc[block]);
-  else if (at.wideDc < strip.wideCount) at.dc += wideAt(strip.wides, at.wideDc++);
-  else return false;
+  at.dc += strip.dc[block] != 0x80 ? int8_t(strip.dc[block]) : wideAt(strip.wides, at.wideDc++);
   coefficients[0] = int16_t(uint16_t(at.dc));
   for (int group = 0; group < 8; ++group) {
     if (!(strip.hdr[block] >> group & 1)) continue;
@@ -145,14 +137,8 @@ static inline bool nextBlock(const PackedStrip& strip, uint32_t block, StripCurs
       if (!(mask >> bit & 1)) continue;
       int value = nibbleAt(strip.nibbles, at.value++);
       value = value < 8 ? value : value - 16;
-      if (value == -8) {
-        if (at.escape >= strip.escapeCount) return false;
-        value = int8_t(strip.escapes[at.escape++]);
-        if (value == -128) {
-          if (at.wideAc >= strip.wideCount) return false;
-          value = wideAt(strip.wides, at.wideAc++);
-        }
-      }
+      if (value == 0) value = int8_t(strip.escapes[at.escape++]);
+      if (value == -128) value = wideAt(strip.wides, at.wideAc++);
       coefficients[placeOfScan(8 * group + bit)] = int16_t(value);
     }
   }
@@ -162,7 +148,7 @@ static inline bool nextBlock(const PackedStrip& strip, uint32_t block, StripCurs
 static inline bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_t last, const uint16_t* table, int8_t*,
                                uint8_t* out, size_t stride) {
   StripCursor at;
-  if (!enterStrip(strip, first, last, countEscapes, at)) return false;
+  enterStrip(strip, first, last, countEscapes, at);
   for (uint32_t block = first; block < last; ++block, out += 8) {
     int16_t coefficients[64];
     if (!nextBlock(strip, block, at, coefficients)) return false;
@@ -174,7 +160,7 @@ static inline bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_
 // All blocks of a strip as they were packed, 64 coefficients each.
 static inline bool unpackStrip(const PackedStrip& strip, int16_t* blocks) {
   StripCursor at;
-  if (!enterStrip(strip, 0, strip.blocks, countEscapes, at)) return false;
+  enterStrip(strip, 0, strip.blocks, countEscapes, at);
   for (uint32_t block = 0; block < strip.blocks; ++block) {
     if (!nextBlock(strip, block, at, blocks + 64 * block)) return false;
   }
