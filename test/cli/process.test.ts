@@ -26,7 +26,8 @@ describe('usage errors end with 2, say what is wrong on stderr and print nothing
     [['cache', 'build', 'a', 'b', '--max-side', '12.5'], 'It must be a positive integer.'],
     [['cache', 'build', 'a', 'b', '--on-error', 'ignore'], 'Allowed choices are throw, skip.'],
     [['cache', 'build', 'a', 'b', '--encoding', 'png'], 'Allowed choices are jpeg.'],
-    [['bench', 'vision', 'c'], "required option '--pipeline <name>' not specified"],
+    [['bench', 'vision', 'c'], "required option '--pipeline <name>' or '--protocol <name>' not specified"],
+    [['bench', 'vision', 'c', '--protocol', 'ffcv'], 'Allowed choices are slipstream.'],
     [['bench', 'vision', 'c', '--pipeline', 'rcc'], 'Allowed choices are'],
     [['bench', 'vision', 'c', '--pipeline', 'rrc', '--batch', 'many'], 'It must be a positive integer.'],
     [['bench', 'vision', 'c', '--pipeline', 'rrc', '--dtype', 'int8'], 'Allowed choices are uint8, float16, float32.'],
@@ -55,6 +56,7 @@ describe('failures end with 1', () => {
     ['cache', 'info', '/nowhere/at.all'],
     ['cache', 'verify', '/nowhere/at.all'],
     ['bench', 'vision', '/nowhere/at.all', '--pipeline', 'rrc'],
+    ['bench', 'vision', '/nowhere/at.all', '--protocol', 'slipstream'],
     ['plan', '/nowhere/at.all'],
     ['preview', '/nowhere/at.all', '--out', '/tmp/never.png'],
     ['cache', 'build', '/nowhere/at.all', '/tmp/never.cache'],
@@ -118,7 +120,7 @@ describe('help of a command', () => {
 
   it('marks what is required and shows defaults the same way everywhere', async () => {
     const text = async (...command: string[]) => (await headrace(...command, '--help')).stdout.replace(/\s+/g, ' ')
-    expect(await text('bench', 'vision')).toContain('resize-center, train) (required) --size')
+    expect(await text('bench', 'vision')).toContain('this or --protocol is required (choices: raw, decode')
     expect(await text('bench', 'vision')).toContain('images a batch (default: 256)')
     expect(await text('preview')).toContain('PNG file to write (required)')
     expect(await text('plan')).toContain('train) (default: train)')

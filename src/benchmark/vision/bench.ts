@@ -1,18 +1,18 @@
-import { readFileSync } from 'node:fs'
 import { knownOptions, oneOf, positiveInteger } from '../../checks.ts'
 import { availableCores } from '../../cores.ts'
-import type { Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
+import type { Loader } from '../../loader/index.ts'
 import {
+  type ImageCacheInfo,
   type ImageDType,
   type ImageLayout,
-  imageCacheInfo,
   load,
-  openImageCache,
   PRESETS,
   type Preset,
   preset,
 } from '../../vision/index.ts'
+import { type TimedEpoch, timeEpoch } from './epoch.ts'
+import { openMeasured } from './measured-cache.ts'
 
 export interface BenchVisionOptions {
   readonly pipeline: Preset
@@ -67,6 +67,7 @@ export interface EpochResult {
   readonly images: number
   readonly seconds: number
   readonly imagesPerSecond: number
+  /** User and system time of all threads. */
   readonly cpuSeconds: number
 }
 
@@ -81,7 +82,7 @@ export interface BenchVisionReport {
   readonly shuffle: boolean
   readonly simd: string
   readonly libjpegTurbo: string
-  readonly cache: { readonly encoding: string; readonly images: number; readonly bytes: number }
+  readonly cache: Pick<ImageCacheInfo, 'encoding' | 'images' | 'bytes'>
   /** With `cold`: what was in memory before the first epoch, and what that epoch read from the device. */
   readonly cold?: {
     readonly residentShare: number
@@ -101,16 +102,6 @@ export interface BenchVisionReport {
   readonly replaced: number
 }
 
-/** Bytes that this process made the block devices read (Linux). */
-function deviceBytes(): number | undefined {
-  try {
-    const line = /^read_bytes: (\d+)$/m.exec(readFileSync('/proc/self/io', 'utf8'))
-    return line?.[1] === undefined ? undefined : Number(line[1])
-  } catch {
-    return undefined
-  }
-}
-
 function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   const middle = sorted.length >> 1
@@ -119,10 +110,7 @@ function median(values: readonly number[]): number {
     : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
-/** Progress is told at most this often. */
-const PROGRESS_MS = 100
-
-/** Times epochs over an image cache. Batches are taken and released; nothing else is done with them. */
+/** Times epochs over an image cache. */
 export async function benchVision(path: string, options: BenchVisionOptions): Promise<BenchVisionReport> {
   knownOptions('benchVision', options, OPTIONS)
   const pipeline = oneOf('pipeline', options.pipeline, PRESETS)
@@ -136,14 +124,9 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
   for (const name of ['dtype', 'layout'] as const)
     if (!decoded && options[name] !== undefined)
       throw new HeadraceError('E_USAGE', `the pipeline ${pipeline} takes no ${name}`)
-  const info = await imageCacheInfo(path)
-  const cache = await openImageCache(path)
-  // Pictures and numbers: what a training step takes, and what the peers deliver. Strings are left out.
-  const fields = Object.keys(cache.schema).filter(
-    (name) => (cache.schema as Schema)[name]?.kind !== 'string',
-  ) as 'image'[]
-  const loader = load(cache, {
-    fields,
+  const measured = await openMeasured(path)
+  const loader: Loader = load(measured.dataset, {
+    fields: measured.fields,
     batchSize,
     shuffle,
     seed,
@@ -159,41 +142,13 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
     ...(dtype === undefined ? {} : { dtype }),
   })
   try {
-    let residentShare = 1
-    if (cold) {
-      cache.dropPages()
-      residentShare = cache.residentShare()
-    }
-    const results: EpochResult[] = []
-    let batchShape: readonly number[] = []
-    let coldBytes: number | undefined
+    if (cold) measured.dropPages()
+    const residentShare = cold ? measured.residentShare() : 1
+    const results: TimedEpoch[] = []
+    const total = measured.facts.images
     for (let epoch = 0; epoch < epochs; epoch++) {
-      const before = deviceBytes()
-      const cpu = process.cpuUsage()
-      const start = performance.now()
-      let images = 0
-      let told = start
-      for await (const { image, meta } of loader) {
-        images += meta.size
-        if (batchShape.length === 0) batchShape = shapeOf(image, meta.size)
-        const now = performance.now()
-        if (onProgress !== undefined && now - told >= PROGRESS_MS) {
-          told = now
-          onProgress({ epoch, images, total: cache.length, seconds: (now - start) / 1000 })
-        }
-      }
-      const seconds = (performance.now() - start) / 1000
-      const used = process.cpuUsage(cpu)
-      const after = deviceBytes()
-      if (epoch === 0 && before !== undefined && after !== undefined) coldBytes = after - before
-      results.push({
-        epoch,
-        images,
-        seconds,
-        imagesPerSecond: images / seconds,
-        cpuSeconds: (used.user + used.system) / 1e6,
-      })
-      onProgress?.({ epoch, images, total: cache.length, seconds })
+      const tell = (images: number, seconds: number) => onProgress?.({ epoch, images, total, seconds })
+      results.push(await timeEpoch(loader, measured.image, tell))
     }
     const [first] = results
     if (first === undefined) throw new HeadraceError('E_USAGE', 'epochs must be at least 1')
@@ -202,15 +157,23 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
     return {
       pipeline,
       threads,
-      batchShape,
+      batchShape: first.batchShape,
       dtype: dtype ?? 'uint8',
       layout: decoded ? (layout ?? 'NHWC') : null,
       shuffle,
-      simd: info.simd,
-      libjpegTurbo: info.libjpegTurbo,
-      cache: { encoding: info.encoding, images: info.images, bytes: info.bytes },
-      ...(cold ? { cold: { residentShare, deviceBytes: coldBytes, imagesPerSecond: first.imagesPerSecond } } : {}),
-      epochs: results,
+      simd: measured.info.simd,
+      libjpegTurbo: measured.info.libjpegTurbo,
+      cache: measured.facts,
+      ...(cold
+        ? { cold: { residentShare, deviceBytes: first.deviceBytes, imagesPerSecond: first.imagesPerSecond } }
+        : {}),
+      epochs: results.map(({ images, seconds, imagesPerSecond, cpuSeconds }, epoch) => ({
+        epoch,
+        images,
+        seconds,
+        imagesPerSecond,
+        cpuSeconds,
+      })),
       imagesPerSecond: median(warm.map((e) => e.imagesPerSecond)),
       cpuSecondsPerImage: warm.reduce((sum, e) => sum + e.cpuSeconds, 0) / warm.reduce((sum, e) => sum + e.images, 0),
       peakRssBytes: process.resourceUsage().maxRSS * 1024,
@@ -220,10 +183,6 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
     }
   } finally {
     loader.close()
-    await cache.close()
+    await measured.close()
   }
-}
-
-function shapeOf(image: unknown, size: number): readonly number[] {
-  return (image as { readonly shape?: readonly number[] }).shape ?? [size]
 }

@@ -1,1 +1,9 @@
 export { type BenchVisionOptions, type BenchVisionReport, benchVision, type EpochResult } from './bench.ts'
+export {
+  type BenchProtocolOptions,
+  type BenchProtocolReport,
+  benchProtocol,
+  PROTOCOLS,
+  type Protocol,
+  type ProtocolRun,
+} from './protocol.ts'
