@@ -16,7 +16,7 @@ example_sources := $(wildcard examples/*.ts) examples/tsconfig.json
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-7s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-11s %s\n", $$1, $$2}' Makefile
 
 .PHONY: demo
 demo: build build/examples/demo.js ## build, then run examples/demo: see it work
@@ -36,6 +36,10 @@ check: build ## static checks, native tests, a short fuzz run, vitest with cover
 .PHONY: bench
 bench: build ## run the benchmarks; ONLY=vision for those of one folder of bench/
 	@node scripts/bench.mjs $(ONLY)
+
+.PHONY: bench-exact
+bench-exact: | node ## packed coefficients against libjpeg: 1,000 generated JPEGs and all that are here, by every instruction set
+	@$(MAKE) -C native/exact all
 
 .PHONY: native
 native: $(packages) ## compile the addon where its sources have changed
