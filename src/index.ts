@@ -3,10 +3,18 @@
  * @packageDocumentation
  */
 export {
+  type BenchProtocolOptions,
+  type BenchProtocolReport,
   type BenchVisionOptions,
   type BenchVisionReport,
+  benchProtocol,
   benchVision,
   type EpochResult,
+  PROTOCOLS,
+  type Protocol,
+  type ProtocolEpoch,
+  type ProtocolProgress,
+  type ProtocolRun,
 } from './benchmark/vision/index.ts'
 export {
   type FromSamplesOptions,

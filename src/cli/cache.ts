@@ -65,7 +65,7 @@ function build(): Command {
     .option('--progress', 'draw progress although stderr is no terminal')
     .addHelpText(
       'after',
-      '\nExamples:\n  headrace cache build photos/ photos.cache --max-side 512 --quality 90\n  headrace cache build photos.cache fast.cache --encoding dct',
+      '\nExample:\n  headrace cache build photos/ photos.cache --max-side 512 --quality 90\n  headrace cache build photos.cache fast.cache --encoding dct',
     )
     .action(async (source: string, destination: string, { json, progress, ...flags }: BuildFlags) => {
       const line = new ProgressLine(progress === true)

@@ -2,7 +2,7 @@ import { cp, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promi
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type PhotoCache, photoCache } from '../loader/photo-cache.ts'
-import { built, headrace, type Result, shell } from './built.ts'
+import { built, headrace, type Result, ROOT, shell } from './built.ts'
 
 let photos: PhotoCache
 let source: string
@@ -219,5 +219,36 @@ describe('cache verify', () => {
     const { code, stdout, stderr } = await headrace('cache', 'verify', place('lost'))
     expect(code).toBe(1)
     expect(stdout + stderr).toContain('label.npy')
+  })
+})
+
+describe('packed coefficients', () => {
+  it('are built from a folder or a cache, inspected and exported', async () => {
+    await headrace('cache', 'build', source, place('plain'), '--encoding', 'dct')
+    const compact = await headrace(
+      'cache',
+      'build',
+      place('plain'),
+      place('compact'),
+      '--encoding',
+      'dct',
+      '--compact',
+      '--json',
+    )
+    expect(json(compact)).toMatchObject({ images: 30, unpacked: {} })
+    const info = await headrace('cache', 'info', place('compact'))
+    expect(info.stdout).toMatch(/^field image +image, dct \(compact\), /m)
+    expect(info.stdout).toMatch(/^stayed JPEG +none$/m)
+    const exported = await headrace('cache', 'export', place('compact'), place('files'))
+    expect(exported.stdout).toMatch(/^\/.*\/files: 30 images, [\d.]+ [kKM]i?B, in [\d.]+ s\n$/)
+    const again = await headrace('cache', 'export', place('compact'), place('files'))
+    expect(again.code).toBe(1)
+    expect(again.stderr).toContain('is not empty [E_EXISTS]')
+  })
+
+  it('say what stayed a JPEG', async () => {
+    await cp(join(ROOT, 'test/fixtures/awkward/cmyk.jpg'), join(photos.folder, 'cmyk/a/cmyk.jpg'))
+    const { stdout } = await headrace('cache', 'build', place('cmyk'), place('kept'), '--encoding', 'dct')
+    expect(stdout).toContain('stayed JPEG: 1 (components that are not Y, Cb, Cr)')
   })
 })

@@ -5,5 +5,7 @@ export {
   benchProtocol,
   PROTOCOLS,
   type Protocol,
+  type ProtocolEpoch,
+  type ProtocolProgress,
   type ProtocolRun,
 } from './protocol.ts'

@@ -32,8 +32,8 @@ export interface BuildSource {
   /** Bytes that sample `id` will bring, where they are known. */
   expectedBytes(id: number): number | undefined
   cursor(from: number): Cursor
-  /** Sample `id`, in no order. E_USAGE where samples can only be had one after the other. */
-  sample(id: number): Promise<Sample>
+  /** Sample `id`, in any order; absent where samples can only be had one after the other. */
+  readonly sample: ((id: number) => Promise<Sample>) | undefined
   close(): Promise<void>
 }
 
@@ -107,15 +107,7 @@ function describeSource(dataset: Dataset, settings: BuildSettings, own: boolean)
     describe: (id) => dataset.describe(id),
     expectedBytes: (id) => folder?.sizeOf(id),
     cursor: (from) => (streamed ? inOrder(streamed) : byId(dataset, length ?? 0, from, settings)),
-    sample: (id) => {
-      if (!streamed) return reader(dataset, settings)(id)
-      const hint = 'build a cache without it, and a compact one from that cache'
-      throw new HeadraceError(
-        'E_USAGE',
-        'compact learns from samples all over the source, which a stream cannot give',
-        { hint },
-      )
-    },
+    sample: streamed ? undefined : reader(dataset, settings),
     close: () => (own ? dataset.close() : Promise.resolve()),
   }
 }
