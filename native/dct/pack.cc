@@ -12,6 +12,9 @@ namespace {
 // Absolute sums of two columns of a block up to which the transform's 16-bit values cannot overflow: each pass-1 value is
 // at most 4 sqrt(2) times its column's sum, and 5792 * 4 sqrt(2) < 2^15.
 constexpr int kMaxColumnPair = 5792;
+// What a JPEG of 8 bits can hold, or it could not be made again: Huffman codes end at 10 bits (11 for differences of DC,
+// whatever blocks a scan has side by side).
+constexpr int kMaxAc = 1023, kLeastDc = -1024, kMaxDc = 1023;
 
 constexpr auto kPlaces = [] {
   std::array<uint8_t, 64> places{};
@@ -68,7 +71,7 @@ class StripWriter {
 
   bool writeAc(size_t i, uint64_t mask, const int16_t* block, const QuantTable& table) {
     int64_t sums[4] = {int64_t(std::abs(block[0])) * table[0], 0, 0, 0};
-    if (std::abs(block[0]) > kMaxColumnPair) return false;
+    if (block[0] < kLeastDc || block[0] > kMaxDc) return false;
     uint8_t groups = 0;
     for (unsigned g = 0; g < 8; g++) {
       const auto bits = static_cast<uint8_t>(mask >> (8 * g));
@@ -80,7 +83,7 @@ class StripWriter {
     for (; mask != 0; mask &= mask - 1) {
       const size_t place = kPlaces[static_cast<size_t>(__builtin_ctzll(mask))];
       const int value = block[place];
-      if (std::abs(value) > kMaxColumnPair) return false;
+      if (std::abs(value) > kMaxAc) return false;
       sums[place & 3] += int64_t(std::abs(value)) * table[place];
       if (value >= -8 && value <= 7) {
         values_.push_back(static_cast<uint8_t>(value & 15));
@@ -142,7 +145,7 @@ Fault pack(const Coefficients& coefficients, const Kernels& kernels, std::vector
     });
     rowSizes.push_back(body.size() - before);
   }
-  if (!fits) return Fault::of(FaultCode::unsupported, "%s", "coefficients too large for 16-bit arithmetic");
+  if (!fits) return Fault::of(FaultCode::unsupported, "%s", "coefficients too large for 16-bit arithmetic, or for any JPEG");
 
   beginPacked(picture, coefficients.tables, out);
   appendRows(rowSizes, body, out);

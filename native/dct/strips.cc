@@ -23,8 +23,9 @@ constexpr GroupContexts kGroups;
 
 uint8_t contextOf(RansContext kind, int component) { return static_cast<uint8_t>(kind + (component > 0 ? 1 : 0)); }
 
-// The most symbols that a block can bring, of one phase (63 escapes) and of all: DC, HDR, 8 masks, 32 bytes of nibbles.
-constexpr size_t kMostOfPhase = 63, kMostOfBlock = 2 + 8 + 32 + 63;
+// The most symbols that a block can bring, of one phase (64 escapes: damage may set DC's bit in a mask, which is found
+// when the strip is decoded) and of all: DC, HDR, 8 masks, 32 bytes of nibbles.
+constexpr size_t kMostOfPhase = 64, kMostOfBlock = 2 + 8 + 32 + kMostOfPhase;
 
 size_t nibbleBytes(const PackedStrip& strip) { return (size_t(strip.values) + 1) / 2; }
 
