@@ -2,7 +2,6 @@
 
 #include <csetjmp>
 #include <cstdio>
-#include <cstdlib>
 #include <cstring>
 
 #include <jpeglib.h>
@@ -10,19 +9,46 @@
 namespace headrace {
 namespace {
 
+constexpr size_t kFirstBytes = 64 << 10;
+
 struct Writer {
-  jpeg_compress_struct info;
-  jpeg_error_mgr base;
+  explicit Writer(std::vector<uint8_t>& to) : out(to) {}
+  jpeg_compress_struct info{};
+  jpeg_error_mgr errors{};
+  jpeg_destination_mgr destination{};
   jmp_buf jump;
   char message[JMSG_LENGTH_MAX];
-  unsigned char* memory = nullptr;
-  unsigned long size = 0;
+  std::vector<uint8_t>& out;
 };
 
 void onError(j_common_ptr info) {
   auto* writer = static_cast<Writer*>(info->client_data);
   info->err->format_message(info, writer->message);
   std::longjmp(writer->jump, 1);
+}
+
+// libjpeg would write its cautions (entries of more than 8 bits, for one) to stderr.
+void onMessage(j_common_ptr, int) {}
+
+// libjpeg's own jpeg_mem_dest has memory that nobody can free once an error has left it.
+void growTo(j_compress_ptr info, size_t size) {
+  auto* writer = static_cast<Writer*>(info->client_data);
+  const size_t used = writer->out.size();
+  writer->out.resize(size);
+  writer->destination.next_output_byte = writer->out.data() + used;
+  writer->destination.free_in_buffer = size - used;
+}
+
+void onBegin(j_compress_ptr info) { growTo(info, kFirstBytes); }
+
+boolean onFull(j_compress_ptr info) {
+  growTo(info, 2 * static_cast<Writer*>(info->client_data)->out.size());
+  return TRUE;
+}
+
+void onEnd(j_compress_ptr info) {
+  auto* writer = static_cast<Writer*>(info->client_data);
+  writer->out.resize(writer->out.size() - writer->destination.free_in_buffer);
 }
 
 void describe(const Coefficients& coefficients, jpeg_compress_struct& info) {
@@ -52,19 +78,24 @@ int roundUp(int value, int to) { return (value + to - 1) / to * to; }
 }  // namespace
 
 Fault writeJpeg(const Coefficients& coefficients, std::vector<uint8_t>& out) {
-  Writer writer;
+  out.clear();
+  Writer writer(out);
   jpeg_compress_struct& info = writer.info;
-  info.err = jpeg_std_error(&writer.base);
-  writer.base.error_exit = onError;
+  info.err = jpeg_std_error(&writer.errors);
+  writer.errors.error_exit = onError;
+  writer.errors.emit_message = onMessage;
   info.client_data = &writer;
   if (setjmp(writer.jump) != 0) {
-    // Only memory that runs out ends here; libjpeg may have freed writer.memory already.
+    // Coefficients that no JPEG holds (pack() makes none of them), or memory that ran out.
     jpeg_destroy_compress(&info);
+    out.clear();
     return Fault::of(FaultCode::corrupt, "%s", writer.message);
   }
   jpeg_create_compress(&info);
-  info.client_data = &writer;
-  jpeg_mem_dest(&info, &writer.memory, &writer.size);
+  writer.destination.init_destination = onBegin;
+  writer.destination.empty_output_buffer = onFull;
+  writer.destination.term_destination = onEnd;
+  info.dest = &writer.destination;
   describe(coefficients, info);
   const auto common = reinterpret_cast<j_common_ptr>(&info);
   jvirt_barray_ptr arrays[3];
@@ -85,9 +116,7 @@ Fault writeJpeg(const Coefficients& coefficients, std::vector<uint8_t>& out) {
     }
   }
   jpeg_finish_compress(&info);
-  out.assign(writer.memory, writer.memory + writer.size);
   jpeg_destroy_compress(&info);
-  std::free(writer.memory);
   return {};
 }
 
