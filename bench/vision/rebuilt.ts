@@ -1,5 +1,4 @@
-import { mkdir } from 'node:fs/promises'
-import { dirname, join } from 'node:path'
+import { join } from 'node:path'
 import { run, runJson } from './command.ts'
 import { root, sources } from './places.ts'
 import type { Timed } from './statistics.ts'
@@ -8,6 +7,8 @@ import type { Timed } from './statistics.ts'
 export type RebuiltOperation =
   | 'memcpy'
   | 'ffcv-rrc'
+  | 'ffcv-rrc-own-resize'
+  | 'islow-decode'
   | 'ffcv-center'
   | 'slipstream-rrc'
   | 'slipstream-crop'
@@ -22,20 +23,9 @@ export class Rebuilt {
   }
 
   static async compile(): Promise<Rebuilt> {
-    const program = join(root, 'build', 'bench', 'rebuilt')
-    await mkdir(dirname(program), { recursive: true })
-    const compiler = process.env.CXX ?? 'c++'
-    await run([
-      compiler,
-      '-std=c++20',
-      '-O3',
-      '-march=native',
-      join(sources, 'rebuilt', 'main.cc'),
-      '-ljpeg',
-      '-o',
-      program,
-    ])
-    return new Rebuilt(program)
+    const folder = join(root, 'build', 'bench', 'rebuilt')
+    await run(['make', '--no-print-directory', '-C', join(sources, 'rebuilt'), `BUILD=${folder}`])
+    return new Rebuilt(join(folder, 'rebuilt'))
   }
 
   async time(operation: RebuiltOperation, cache: string, epochs: number): Promise<readonly Timed[]> {

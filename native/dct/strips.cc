@@ -46,9 +46,9 @@ bool measure(const uint8_t*& next, size_t& left, PackedStrip& strip, const Kerne
     return true;
   };
   if (!take(strip.blocks, strip.dc) || !take(strip.blocks, strip.hdr)) return false;
-  strip.maskBytes = scalar::countBits(strip.hdr, strip.blocks);
+  strip.maskBytes = kernels.countBits(strip.hdr, strip.blocks);
   if (!take(strip.maskBytes, strip.mask)) return false;
-  strip.values = scalar::countBits(strip.mask, strip.maskBytes);
+  strip.values = kernels.countBits(strip.mask, strip.maskBytes);
   if (!take(nibbleBytes(strip), strip.nibbles)) return false;
   strip.escapeCount = kernels.countEscapes(strip.nibbles, strip.values);
   if (!take(strip.escapeCount, strip.escapes)) return false;
@@ -162,7 +162,7 @@ Fault Strips::decodeRows(const PackedPicture& picture, const RansTable& table, i
       eachStrip(picture, rows_[k].row, [&](int c, PackedStrip& strip) {
         strip.mask = symbols[k];
         symbols[k] += strip.maskBytes;
-        strip.values = scalar::countBits(strip.mask, strip.maskBytes);
+        strip.values = kernels_.countBits(strip.mask, strip.maskBytes);
         rows_[k].expect(contextOf(kNibbleContext, c), nibbleBytes(strip));
       });
     }

@@ -87,7 +87,8 @@ struct Kernels {
   bool (*decodeStrip)(const PackedStrip& strip, uint32_t first, uint32_t last, const uint16_t* table, int8_t* values,
                       uint8_t* out, size_t stride);
 
-  // How many of the first n nibbles are 0.
+  // Set bits of n bytes; how many of the first n nibbles are 0.
+  uint32_t (*countBits)(const uint8_t* bytes, size_t n);
   uint32_t (*countEscapes)(const uint8_t* nibbles, size_t n);
 
   // libjpeg's "fancy" upsampling of n samples of one row, 2n (2x1, 2x2) or n (1x2) out. The samples at -1 and n must be

@@ -7,6 +7,7 @@
 //
 // What an ops_*.h defines. A register is kLanes (1, 2 or 4) lanes of 16 bytes; "in lanes" operations never cross them.
 //   Bytes Words Ints Floats     registers of 8-bit, 16-bit signed, 32-bit signed and float32 elements (maybe one type)
+//   Rgb RgbSplitter RgbJoiner   rgb_*.inl: a register a channel from, and to, as many pixels
 //   loadBytes storeBytes        a whole register; loadLanes storeLanes: lane l at p + l * stride
 //   loadWindows(p, at)          lane l from p + at[l]; repeatLane(p): the same 16 bytes in every lane
 //   shuffleBytes                in lanes: byte control[i] of the lane, 0 where it is 0x80
@@ -25,7 +26,6 @@
 namespace headrace {
 namespace {
 
-constexpr size_t kBytes = 16 * kLanes;
 constexpr size_t kWords = 8 * kLanes;
 constexpr size_t kFloats = 4 * kLanes;
 constexpr size_t kBlock = 16;               // outputs of a HorizontalView block
@@ -33,62 +33,24 @@ constexpr size_t kParts = 4 / kLanes;       // registers of ints a block
 
 // ---- interleaved and planar pixels
 
-// Of 48 bytes of RGB, byte 16 * k + j holds channel (k + j) % 3 of pixel (16 * k + j) / 3. So one channel lies at other
-// places of the three 16-byte pieces each, and two selects gather it into one register, out of order.
-struct alignas(16) RgbTables {
-  uint8_t gather[3][16] = {};    // per channel: where each pixel lies
-  uint8_t scatter[3][16] = {};   // per channel: which pixel lies where; the inverse
-  uint8_t residue[2][16] = {};   // 0xff where j % 3 is 0, 1
-  constexpr RgbTables() {
-    for (int c = 0; c < 3; ++c) {
-      for (int pixel = 0; pixel < 16; ++pixel) {
-        const int at = (3 * pixel + c) % 16;
-        gather[c][pixel] = uint8_t(at);
-        scatter[c][at] = uint8_t(pixel);
-      }
-    }
-    for (int j = 0; j < 16; ++j) {
-      residue[0][j] = j % 3 == 0 ? 0xff : 0;
-      residue[1][j] = j % 3 == 1 ? 0xff : 0;
-    }
-  }
-};
-constexpr RgbTables kRgb;
-
-struct Residues {
-  ByteMask first = toMask(repeatLane(kRgb.residue[0])), second = toMask(repeatLane(kRgb.residue[1]));
-  Bytes select(Bytes zero, Bytes one, Bytes two) const {
-    return selectBytes(first, zero, selectBytes(second, one, two));
-  }
-};
-
 void deinterleave(const uint8_t* rgb, size_t n, uint8_t* r, uint8_t* g, uint8_t* b) {
   if (n < kBytes) return scalar::deinterleave(rgb, n, r, g, b);
-  const Residues residues;
-  const Bytes toR = repeatLane(kRgb.gather[0]), toG = repeatLane(kRgb.gather[1]), toB = repeatLane(kRgb.gather[2]);
+  const RgbSplitter splitter;
   for (size_t i = 0; i < n; i += kBytes) {
     if (i + kBytes > n) i = n - kBytes;  // the last block overlaps the one before instead of leaving the row
-    const uint8_t* in = rgb + 3 * i;
-    const Bytes x = loadLanes(in, 48), y = loadLanes(in + 16, 48), z = loadLanes(in + 32, 48);
-    storeBytes(r + i, shuffleBytes(residues.select(x, z, y), toR));
-    storeBytes(g + i, shuffleBytes(residues.select(y, x, z), toG));
-    storeBytes(b + i, shuffleBytes(residues.select(z, y, x), toB));
+    const Rgb pixels = splitter.load(rgb + 3 * i);
+    storeBytes(r + i, pixels.r);
+    storeBytes(g + i, pixels.g);
+    storeBytes(b + i, pixels.b);
   }
 }
 
 void interleave(const uint8_t* r, const uint8_t* g, const uint8_t* b, size_t n, uint8_t* rgb) {
   if (n < kBytes) return scalar::interleave(r, g, b, n, rgb);
-  const Residues residues;
-  const Bytes ofR = repeatLane(kRgb.scatter[0]), ofG = repeatLane(kRgb.scatter[1]), ofB = repeatLane(kRgb.scatter[2]);
+  const RgbJoiner joiner;
   for (size_t i = 0; i < n; i += kBytes) {
     if (i + kBytes > n) i = n - kBytes;
-    const Bytes x = shuffleBytes(loadBytes(r + i), ofR);
-    const Bytes y = shuffleBytes(loadBytes(g + i), ofG);
-    const Bytes z = shuffleBytes(loadBytes(b + i), ofB);
-    uint8_t* out = rgb + 3 * i;
-    storeLanes(out, 48, residues.select(x, y, z));
-    storeLanes(out + 16, 48, residues.select(y, z, x));
-    storeLanes(out + 32, 48, residues.select(z, x, y));
+    joiner.store(rgb + 3 * i, {loadBytes(r + i), loadBytes(g + i), loadBytes(b + i)});
   }
 }
 
@@ -288,6 +250,7 @@ constexpr Kernels simdTable(const char* name) {
       .normalizeF16 = normalizeF16,
       .reverse = reverse,
       .decodeStrip = decodeStrip,
+      .countBits = scalar::countBits,
       .countEscapes = countEscapes,
       .upsample2x1 = upsample2x1,
       .upsample1x2 = upsample1x2,

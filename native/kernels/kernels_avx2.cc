@@ -3,6 +3,7 @@
 #include "ops_avx2.h"
 
 #include "expand_shuffle.inl"
+#include "rgb_shuffle.inl"
 #include "rans.inl"
 #include "kernels.inl"
 

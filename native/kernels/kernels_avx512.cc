@@ -3,6 +3,7 @@
 #include "ops_avx512.h"
 
 #include "expand_avx512.inl"
+#include "rgb_avx512.inl"
 #include "rans.inl"
 #include "kernels.inl"
 

@@ -26,6 +26,7 @@ constinit const Kernels kScalarKernels = {
     .normalizeF16 = normalizeF16,
     .reverse = scalar::reverse,
     .decodeStrip = scalar::decodeStrip,
+    .countBits = scalar::countBits,
     .countEscapes = scalar::countEscapes,
     .upsample2x1 = scalar::upsample2x1,
     .upsample1x2 = scalar::upsample1x2,

@@ -10,6 +10,7 @@ constexpr int kOne = 32768;  // the sum of a row of weights: 1.0 in 15-bit fixed
 constexpr int kWindow = 16;  // bytes that one byte shuffle reaches
 constexpr int kGroup = 4;    // outputs of a window: 4 outputs * 2 taps * 16 bits fill 16 bytes
 constexpr int kBlock = 16;   // outputs of a 64-byte register
+constexpr int kKept = 16;
 constexpr int kDotMultiple = 32;  // 16-bit samples of a 64-byte register
 
 // floor(x) limited to lo .. hi; compares first, since a position outside of int must not be converted.
@@ -43,8 +44,15 @@ void Axis::build(const AxisSpec& spec) {
     const int end = floorWithin(center + support + 0.5, spec.lo, spec.hi);
     const auto triangle = [=](int k) { return std::max(0.0, 1 - std::abs((k - center + 0.5) * slope)); };
 
+    // An enlarging or mildly shrinking axis has few samples an output: each is computed once.
+    double values[kKept];
+    const bool kept = end - begin <= kKept;
     double total = 0;
-    for (int k = begin; k < end; ++k) total += triangle(k);
+    for (int k = begin; k < end; ++k) {
+      const double value = triangle(k);
+      if (kept) values[k - begin] = value;
+      total += value;
+    }
 
     // Rounding the running sum, not each weight, makes the row sum to one exactly. Weights that become zero at either
     // end are dropped.
@@ -54,7 +62,7 @@ void Axis::build(const AxisSpec& spec) {
       double sum = 0;
       int given = 0;
       for (int k = begin; k < end; ++k) {
-        sum += triangle(k);
+        sum += kept ? values[k - begin] : triangle(k);
         const int upTo = int(sum * unit + 0.5);
         const int weight = upTo - given;
         given = upTo;

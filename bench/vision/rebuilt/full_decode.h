@@ -12,12 +12,13 @@
 namespace rebuilt {
 
 /**
- * What TurboJPEG's tjDecompress2 does with TJFLAG_FASTDCT, which both peers call: the fast integer DCT, fancy
- * upsampling, the whole frame into packed RGB. The handle lives on, as their thread-local handles do.
+ * What TurboJPEG's tjDecompress2 does with TJFLAG_FASTDCT, which both peers call: the fast integer DCT (or libjpeg's
+ * default, the accurate one), fancy upsampling, the whole frame into packed RGB. The handle lives on, as their
+ * thread-local handles do.
  */
 class FullDecode {
  public:
-  FullDecode() {
+  explicit FullDecode(J_DCT_METHOD method = JDCT_IFAST) : method_(method) {
     info_.err = jpeg_std_error(&errors_);
     errors_.error_exit = [](j_common_ptr common) {
       char reason[JMSG_LENGTH_MAX];
@@ -35,7 +36,7 @@ class FullDecode {
     jpeg_mem_src(&info_, const_cast<unsigned char*>(jpeg.data()), jpeg.size());
     jpeg_read_header(&info_, TRUE);
     info_.out_color_space = JCS_RGB;
-    info_.dct_method = JDCT_IFAST;
+    info_.dct_method = method_;
     info_.do_fancy_upsampling = TRUE;
     jpeg_start_decompress(&info_);
     if (static_cast<int>(info_.output_width) != width || static_cast<int>(info_.output_height) != height)
@@ -48,6 +49,7 @@ class FullDecode {
   }
 
  private:
+  const J_DCT_METHOD method_;
   jpeg_decompress_struct info_{};
   jpeg_error_mgr errors_{};
   std::vector<JSAMPROW> rows_;

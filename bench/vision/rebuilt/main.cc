@@ -17,6 +17,7 @@
 #include <string_view>
 #include <vector>
 
+#include "../../../native/src/resampler.h"
 #include "area_resize.h"
 #include "crop_boxes.h"
 #include "cubic_resize.h"
@@ -39,7 +40,7 @@ double seconds(clockid_t clock) {
 class Bench {
  public:
   explicit Bench(const StoredImages& images)
-      : images_(images), scratch_stride_(images.most_pixels() * 3), scratch_(kBatch * scratch_stride_), copies_(kBatch) {}
+      : images_(images), scratch_stride_(images.most_pixels() * 3), scratch_(kBatch * scratch_stride_ + headrace::kRowPadding), copies_(kBatch) {}
 
   void epoch(std::string_view operation) {
     size_t place = 0;
@@ -54,6 +55,8 @@ class Bench {
     const int width = image.width, height = image.height;
     if (operation == "memcpy") return raw(image, place);
     if (operation == "ffcv-rrc") return ffcv(image, random_resized_crop(random_, width, height), place);
+    if (operation == "ffcv-rrc-own-resize") return ffcv_own_resize(image, random_resized_crop(random_, width, height), place);
+    if (operation == "islow-decode") return islow_(image.jpeg, width, height, scratch(place));
     if (operation == "ffcv-center") return ffcv(image, center_square(std::min(width, height), width, height), place);
     if (operation == "slipstream-rrc") return slipstream(image, random_resized_crop(random_, width, height), place);
     if (operation == "slipstream-crop") return slipstream(image, center_square(std::min({kSide, width, height}), width, height), place);
@@ -81,6 +84,16 @@ class Bench {
     area_(cut(image, box, place), kSide, kSide, row(place));
   }
 
+  /** FFCV's decode with the resize that headrace has: what is left of the difference is the decode. */
+  void ffcv_own_resize(const StoredImage& image, const Box& box, size_t place) {
+    decode_(image.jpeg, image.width, image.height, scratch(place));
+    const headrace::PixelRect clip{box.x, box.y, box.width, box.height};
+    const headrace::Box whole{clip, double(box.x), double(box.y), double(box.width), double(box.height), false};
+    const headrace::PixelRect rows = resampler_.begin(view_, whole, row(place));
+    const size_t stride = static_cast<size_t>(image.width) * 3;
+    for (int y = rows.y; y < rows.y + rows.height; y++) resampler_.row(y, scratch(place) + y * stride + static_cast<size_t>(rows.x) * 3);
+  }
+
   /** slipstream copies the stored bytes into the bank of the batch first, then decodes them. */
   void slipstream_picture(const StoredImage& image, size_t place) {
     raw(image, place);
@@ -101,6 +114,7 @@ class Bench {
   }
 
   const StoredImages& images_;
+  const char* kernels_error_ = nullptr;
   size_t scratch_stride_;
   std::vector<uint8_t> scratch_;
   std::vector<uint8_t> bank_ = std::vector<uint8_t>(kBatch * images_.largest_bytes());
@@ -108,6 +122,9 @@ class Bench {
   std::vector<std::unique_ptr<uint8_t[]>> copies_;
   Random random_{7};
   FullDecode decode_;
+  FullDecode islow_{JDCT_ISLOW};
+  headrace::View view_{.width = kSide, .height = kSide};
+  headrace::Resampler resampler_{*headrace::chooseKernels(std::getenv("HEADRACE_SIMD"), &kernels_error_)};
   AreaResize area_;
   CubicResize cubic_;
 };
