@@ -90,16 +90,22 @@ Fault PackedReader::decodePlane(int c, const PixelRect& samples) {
   return {};
 }
 
+// The row of component c that lies nearest to picture row y, and the one that upsampling mixes into it.
+std::array<int, 2> PackedReader::chromaRows(int y) const {
+  const int row = y / picture_.vertical;
+  if (picture_.vertical == 1) return {row, row};
+  return {row, std::clamp(y % 2 == 0 ? row - 1 : row + 1, 0, picture_.components[1].height - 1)};
+}
+
 // Component c under row y of `rect`, as wide as the rectangle.
 const uint8_t* PackedReader::chromaRow(int c, const PixelRect& rect, int y, uint8_t* upsampled) {
   const Plane& plane = planes_[c];
   const int horizontal = picture_.horizontal, vertical = picture_.vertical;
   const PackedPicture::Component& component = picture_.components[c];
-  const int row = y / vertical;
-  const auto neighbour = [&] { return std::clamp(y % 2 == 0 ? row - 1 : row + 1, 0, component.height - 1); };
+  const auto [row, neighbour] = chromaRows(y);
   if (horizontal == 1) {
     if (vertical == 1) return plane.at(rect.x, y);
-    kernels_.upsample1x2(plane.at(rect.x, row), plane.at(rect.x, neighbour()), y % 2 == 0 ? 1 : 2, static_cast<size_t>(rect.width), upsampled);
+    kernels_.upsample1x2(plane.at(rect.x, row), plane.at(rect.x, neighbour), y % 2 == 0 ? 1 : 2, static_cast<size_t>(rect.width), upsampled);
     return upsampled;
   }
   const int from = rect.x / horizontal, count = (rect.x + rect.width - 1) / horizontal + 1 - from;
@@ -109,7 +115,7 @@ const uint8_t* PackedReader::chromaRow(int c, const PixelRect& rect, int y, uint
   } else if (vertical == 1) {
     kernels_.upsample2x1(plane.at(from, row), static_cast<size_t>(count), upsampled);
   } else {
-    kernels_.upsample2x2(plane.at(from, row), plane.at(from, neighbour()), static_cast<size_t>(count), sums_.data(), upsampled);
+    kernels_.upsample2x2(plane.at(from, row), plane.at(from, neighbour), static_cast<size_t>(count), upsampled);
   }
   return upsampled + (rect.x - from * horizontal);
 }
@@ -117,13 +123,23 @@ const uint8_t* PackedReader::chromaRow(int c, const PixelRect& rect, int y, uint
 void PackedReader::rows(const PixelRect& rect, RowSink& sink) {
   const size_t stride = roundUp(static_cast<size_t>(rect.width) + 8, 2 * kRowAlign) + 2 * kRowAlign + kRowPadding;
   atLeast(line_, 5 * stride);
-  atLeast(sums_, stride);
   uint8_t* rgb[3] = {line_.data(), line_.data() + stride, line_.data() + 2 * stride};
+  const bool fused = picture_.count == 3 && picture_.horizontal == 2 && picture_.vertical == 2 && picture_.components[1].width > 2;
   for (int y = rect.y; y < rect.y + rect.height; y++) {
     const uint8_t* luma = planes_[0].at(rect.x, y);
     if (picture_.count == 1) {
       const uint8_t* const gray[3] = {luma, luma, luma};
       sink.planes(y, gray);
+      continue;
+    }
+    if (fused) {
+      const int from = rect.x / 2, count = (rect.x + rect.width - 1) / 2 + 1 - from;
+      const auto [near, far] = chromaRows(y);
+      kernels_.upsample2x2ToRgb(planes_[0].at(2 * from, y), {planes_[1].at(from, near), planes_[1].at(from, far)},
+                                {planes_[2].at(from, near), planes_[2].at(from, far)}, static_cast<size_t>(count), rgb[0], rgb[1], rgb[2]);
+      const int odd = rect.x % 2;
+      const uint8_t* const planes[3] = {rgb[0] + odd, rgb[1] + odd, rgb[2] + odd};
+      sink.planes(y, planes);
       continue;
     }
     const uint8_t* cb = chromaRow(1, rect, y, line_.data() + 3 * stride);
@@ -163,7 +179,7 @@ Fault PackedReader::coefficients(Coefficients& out) {
 }
 
 size_t PackedReader::bytes() const {
-  size_t sum = strips_.bytes() + padded_.capacity() + values_.capacity() + line_.capacity() + 2 * sums_.capacity();
+  size_t sum = strips_.bytes() + padded_.capacity() + values_.capacity() + line_.capacity();
   for (const Plane& plane : planes_) sum += plane.memory.capacity();
   return sum;
 }
@@ -174,7 +190,6 @@ void PackedReader::release() {
   padded_ = std::vector<uint8_t>();
   values_ = std::vector<int8_t>();
   line_ = std::vector<uint8_t>();
-  sums_ = std::vector<int16_t>();
 }
 
 }  // namespace headrace

@@ -1,5 +1,6 @@
 // Packed coefficients -> rows of a rectangle, touching only the blocks under it. The pixels are libjpeg-turbo's.
 #pragma once
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -39,6 +40,7 @@ class PackedReader {
   };
   Fault decodePlane(int c, const PixelRect& samples);
   PixelRect samplesFor(int c, const PixelRect& rect) const;
+  std::array<int, 2> chromaRows(int y) const;
   const uint8_t* chromaRow(int c, const PixelRect& rect, int y, uint8_t* upsampled);
   size_t blockAt(const PackedStrip& strip) const;
 
@@ -50,7 +52,6 @@ class PackedReader {
   std::vector<uint8_t> padded_;   // the sample, where too little is readable behind it
   std::vector<int8_t> values_;
   std::vector<uint8_t> line_;     // rows of R, G, B and of upsampled Cb, Cr
-  std::vector<int16_t> sums_;
 };
 
 }  // namespace headrace

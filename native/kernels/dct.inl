@@ -133,7 +133,7 @@ bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_t last, const 
       at.mask += scalar::bitsIn(strip.hdr[i]);
       placeValues(mask, value, int16_t(uint16_t(at.dc)), coefficients);
       const uint32_t count = uint32_t(__builtin_popcountll(mask));
-      if (strip.wideCount != 0) {
+      if (at.wideAc < strip.wideCount) {
         const int8_t* narrow = value;
         for (uint64_t rest = mask; rest != 0; rest &= rest - 1, ++narrow) {
           if (*narrow != -128) continue;
@@ -180,37 +180,83 @@ void upsample1x2(const uint8_t* near, const uint8_t* far, int bias, size_t n, ui
   }
 }
 
-void upsample2x2(const uint8_t* near, const uint8_t* far, size_t n, int16_t* sums, uint8_t* out) {
-  // sums[i] belongs to sample i - 1
-  for (size_t i = 0; i < n + 2; i += kWords) {
-    storeWords(sums + i, addWords(triple(widenBytes(near + i - 1)), widenBytes(far + i - 1)));
-  }
+void upsample2x2(const uint8_t* near, const uint8_t* far, size_t n, uint8_t* out) {
+  // The sums of the neighbours are made again rather than kept: reading them back one place off would wait for the stores.
+  const auto sum = [&](const uint8_t* a, const uint8_t* b) { return addWords(triple(widenBytes(a)), widenBytes(b)); };
   const Words eight = setWords(8), seven = setWords(7);
   for (size_t i = 0; i < n; i += kWords) {
-    const Words middle = triple(loadWords(sums + i + 1));
-    const Words even = shiftWordsRight<4>(addWords(addWords(middle, eight), loadWords(sums + i)));
-    const Words odd = shiftWordsRight<4>(addWords(addWords(middle, seven), loadWords(sums + i + 2)));
+    const Words middle = triple(sum(near + i, far + i));
+    const Words even = shiftWordsRight<4>(addWords(addWords(middle, eight), sum(near + i - 1, far + i - 1)));
+    const Words odd = shiftWordsRight<4>(addWords(addWords(middle, seven), sum(near + i + 1, far + i + 1)));
     storeAlternating(out + 2 * i, even, odd);
   }
 }
 
-void toRgb(const uint8_t* y, const uint8_t* cb, const uint8_t* cr, size_t n, uint8_t* r, uint8_t* g, uint8_t* b) {
+struct WordRgb {
+  Words r, g, b;  // not yet clamped
+};
+
+// Y, Cb, Cr of 0 .. 255 to R, G, B.
+struct Colour {
   // Factors that leave 16 bits are split: 91881 = 65536 + 26345, 116130 = 2 * 65536 - 14942, 46802 = 65536 - 18734.
-  const Words middle = setWords(128), one = setWords(1), red = setWords(26345), blue = setWords(-14942);
-  const Words green = setWordPairs(-22554, 18734);
-  const Ints half = setInts(32768);
-  const auto rounded = [&](Words doubled, Words factor) {  // (v * factor + 32768) >> 16 of 2v
+  Words middle = setWords(128), one = setWords(1), red = setWords(26345), blue = setWords(-14942);
+  Words green = setWordPairs(-22554, 18734);
+  Ints half = setInts(32768);
+
+  // (v * factor + 32768) >> 16 of 2v
+  Words rounded(Words doubled, Words factor) const {
     return shiftWordsRight<1>(addWords(multiplyHigh(doubled, factor), one));
-  };
-  for (size_t i = 0; i < n; i += kWords) {
-    const Words luma = widenBytes(y + i);
-    const Words u = subtractWords(widenBytes(cb + i), middle), v = subtractWords(widenBytes(cr + i), middle);
-    const Words u2 = addWords(u, u);
-    storeWordsAsBytes(r + i, addWords(luma, addWords(v, rounded(addWords(v, v), red))));
-    storeWordsAsBytes(b + i, addWords(luma, addWords(u2, rounded(u2, blue))));
+  }
+  WordRgb operator()(Words luma, Words cb, Words cr) const {
+    const Words u = subtractWords(cb, middle), v = subtractWords(cr, middle), u2 = addWords(u, u);
     const Ints low = shiftIntsRight<16>(addInts(dotPairs(zipLow(u, v), green), half));
     const Ints high = shiftIntsRight<16>(addInts(dotPairs(zipHigh(u, v), green), half));
-    storeWordsAsBytes(g + i, addWords(luma, subtractWords(packZipped(low, high), v)));
+    return {addWords(luma, addWords(v, rounded(addWords(v, v), red))),
+            addWords(luma, subtractWords(packZipped(low, high), v)),
+            addWords(luma, addWords(u2, rounded(u2, blue)))};
+  }
+};
+
+void toRgb(const uint8_t* y, const uint8_t* cb, const uint8_t* cr, size_t n, uint8_t* r, uint8_t* g, uint8_t* b) {
+  const Colour colour;
+  for (size_t i = 0; i < n; i += kWords) {
+    const WordRgb pixels = colour(widenBytes(y + i), widenBytes(cb + i), widenBytes(cr + i));
+    storeWordsAsBytes(r + i, pixels.r);
+    storeWordsAsBytes(g + i, pixels.g);
+    storeWordsAsBytes(b + i, pixels.b);
+  }
+}
+
+// A row of chroma doubled in both directions, in registers: what becomes even pixels, and odd ones.
+struct Doubled {
+  Words even, odd;
+};
+struct Doubler {
+  Words eight = setWords(8), seven = setWords(7);
+  Doubled operator()(const uint8_t* near, const uint8_t* far) const {
+    const auto sum = [&](int at) { return addWords(triple(widenBytes(near + at)), widenBytes(far + at)); };
+    const Words middle = triple(sum(0));
+    return {shiftWordsRight<4>(addWords(addWords(middle, eight), sum(-1))),
+            shiftWordsRight<4>(addWords(addWords(middle, seven), sum(1)))};
+  }
+};
+
+void upsample2x2ToRgb(const uint8_t* y, const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2], size_t n,
+                      uint8_t* r, uint8_t* g, uint8_t* b) {
+  alignas(16) static constexpr uint8_t kAlternate[16] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
+  const Colour colour;
+  const Doubler doubled;
+  const Bytes alternate = repeatLane(kAlternate);
+  const auto store = [&](uint8_t* out, Words even, Words odd) {
+    storeBytes(out, shuffleBytes(packWordsUnsigned(even, odd), alternate));
+  };
+  for (size_t i = 0; i < n; i += kWords) {
+    const Doubled blue = doubled(cb[0] + i, cb[1] + i), red = doubled(cr[0] + i, cr[1] + i);
+    const Bytes luma = loadBytes(y + 2 * i);
+    const WordRgb even = colour(evenBytes(luma), blue.even, red.even), odd = colour(oddBytes(luma), blue.odd, red.odd);
+    store(r + 2 * i, even.r, odd.r);
+    store(g + 2 * i, even.g, odd.g);
+    store(b + 2 * i, even.b, odd.b);
   }
 }
 

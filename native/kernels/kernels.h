@@ -93,13 +93,16 @@ struct Kernels {
 
   // libjpeg's "fancy" upsampling of n samples of one row, 2n (2x1, 2x2) or n (1x2) out. The samples at -1 and n must be
   // there (an edge repeated), and rows be readable kRowPadding bytes and writable to a multiple of kRowAlign samples of
-  // input behind their end. far: the row above or below. bias: 1 above, 2 below. sums: scratch as long as the row + 2
-  // and kRowAlign.
+  // input behind their end. far: the row above or below. bias: 1 above, 2 below.
   void (*upsample2x1)(const uint8_t* in, size_t n, uint8_t* out);
   void (*upsample1x2)(const uint8_t* near, const uint8_t* far, int bias, size_t n, uint8_t* out);
-  void (*upsample2x2)(const uint8_t* near, const uint8_t* far, size_t n, int16_t* sums, uint8_t* out);
+  void (*upsample2x2)(const uint8_t* near, const uint8_t* far, size_t n, uint8_t* out);
   // Planes of Y, Cb, Cr to R, G, B. Rows are read, and written, to the next multiple of kRowAlign.
   void (*toRgb)(const uint8_t* y, const uint8_t* cb, const uint8_t* cr, size_t n, uint8_t* r, uint8_t* g, uint8_t* b);
+
+  // upsample2x2 of both chroma rows ([0] near, [1] far) and toRgb in one pass: n chroma samples, 2n pixels.
+  void (*upsample2x2ToRgb)(const uint8_t* y, const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2], size_t n,
+                           uint8_t* r, uint8_t* g, uint8_t* b);
 
   // Bit s of masks[i]: whether scan position s of block i (64 coefficients, row by row) is not zero.
   void (*scanMasks)(const int16_t* blocks, size_t n, uint64_t* masks);

@@ -18,6 +18,7 @@
 //   zipLow zipHigh              in lanes: words a0 b0 a1 b1 ...; packZipped(low, high): dots of the two to words in order
 //   zipPairsLow/High zipQuadsLow/High   the same with pairs and quadruples of words as the unit
 //   packWords(a, b)             in lanes: words of a, then of b, to signed bytes, saturated
+//   evenBytes oddBytes          of every word its lower, its upper byte, zero extended; packWordsUnsigned: to 0 .. 255
 //   storeHalves(p, q, v)        the lower 8 bytes of every lane to p, the upper ones to q
 //   dotPairs                    a0*b0 + a1*b1 of neighbouring words
 //   storeBlockAsWords           16 ints of 4 / kLanes registers; storeSums: the sum of each of four registers
@@ -256,6 +257,7 @@ constexpr Kernels simdTable(const char* name) {
       .upsample1x2 = upsample1x2,
       .upsample2x2 = upsample2x2,
       .toRgb = toRgb,
+      .upsample2x2ToRgb = upsample2x2ToRgb,
       .scanMasks = scanMasks,
       .ransSymbols = ransSymbols,
   };

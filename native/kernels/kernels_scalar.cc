@@ -32,6 +32,7 @@ constinit const Kernels kScalarKernels = {
     .upsample1x2 = scalar::upsample1x2,
     .upsample2x2 = scalar::upsample2x2,
     .toRgb = scalar::toRgb,
+    .upsample2x2ToRgb = scalar::upsample2x2ToRgb,
     .scanMasks = scalar::scanMasks,
     .ransSymbols = scalar::ransSymbols,
 };

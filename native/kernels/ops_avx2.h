@@ -67,6 +67,9 @@ inline Words zipPairsHigh(Words a, Words b) { return _mm256_unpackhi_epi32(a, b)
 inline Words zipQuadsLow(Words a, Words b) { return _mm256_unpacklo_epi64(a, b); }
 inline Words zipQuadsHigh(Words a, Words b) { return _mm256_unpackhi_epi64(a, b); }
 inline Bytes packWords(Words a, Words b) { return _mm256_packs_epi16(a, b); }
+inline Bytes packWordsUnsigned(Words a, Words b) { return _mm256_packus_epi16(a, b); }
+inline Words evenBytes(Bytes v) { return _mm256_and_si256(v, _mm256_set1_epi16(255)); }
+inline Words oddBytes(Bytes v) { return _mm256_srli_epi16(v, 8); }
 inline Bytes addBytes(Bytes a, Bytes b) { return _mm256_add_epi8(a, b); }
 inline Bytes setBytes(uint8_t v) { return _mm256_set1_epi8(char(v)); }
 inline Bytes wordsAsBytes(Words v) { return v; }

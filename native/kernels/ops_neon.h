@@ -58,6 +58,9 @@ inline Words zipPairsHigh(Words a, Words b) { return vreinterpretq_s16_s32(vzip2
 inline Words zipQuadsLow(Words a, Words b) { return vreinterpretq_s16_s64(vzip1q_s64(vreinterpretq_s64_s16(a), vreinterpretq_s64_s16(b))); }
 inline Words zipQuadsHigh(Words a, Words b) { return vreinterpretq_s16_s64(vzip2q_s64(vreinterpretq_s64_s16(a), vreinterpretq_s64_s16(b))); }
 inline Bytes packWords(Words a, Words b) { return vreinterpretq_u8_s8(vqmovn_high_s16(vqmovn_s16(a), b)); }
+inline Bytes packWordsUnsigned(Words a, Words b) { return vqmovun_high_s16(vqmovun_s16(a), b); }
+inline Words evenBytes(Bytes v) { return vreinterpretq_s16_u16(vandq_u16(vreinterpretq_u16_u8(v), vdupq_n_u16(255))); }
+inline Words oddBytes(Bytes v) { return vreinterpretq_s16_u16(vshrq_n_u16(vreinterpretq_u16_u8(v), 8)); }
 inline Bytes addBytes(Bytes a, Bytes b) { return vaddq_u8(a, b); }
 inline Bytes setBytes(uint8_t v) { return vdupq_n_u8(v); }
 inline Bytes wordsAsBytes(Words v) { return vreinterpretq_u8_s16(v); }

@@ -181,7 +181,7 @@ static inline void upsample1x2(const uint8_t* near, const uint8_t* far, int bias
   for (size_t i = 0; i < n; ++i) out[i] = uint8_t((3 * near[i] + far[i] + bias) >> 2);
 }
 
-static inline void upsample2x2(const uint8_t* near, const uint8_t* far, size_t n, int16_t*, uint8_t* out) {
+static inline void upsample2x2(const uint8_t* near, const uint8_t* far, size_t n, uint8_t* out) {
   const auto sum = [&](ptrdiff_t i) { return 3 * near[i] + far[i]; };
   for (ptrdiff_t i = 0; i < ptrdiff_t(n); ++i) {
     out[2 * i] = uint8_t((3 * sum(i) + sum(i - 1) + 8) >> 4);
@@ -195,6 +195,16 @@ static inline void toRgb(const uint8_t* y, const uint8_t* cb, const uint8_t* cr,
     r[i] = uint8_t(clampTo(y[i] + ((91881 * red + 32768) >> 16), 0, 255));
     g[i] = uint8_t(clampTo(y[i] + ((-22554 * blue - 46802 * red + 32768) >> 16), 0, 255));
     b[i] = uint8_t(clampTo(y[i] + ((116130 * blue + 32768) >> 16), 0, 255));
+  }
+}
+
+static inline void upsample2x2ToRgb(const uint8_t* y, const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2], size_t n,
+                                    uint8_t* r, uint8_t* g, uint8_t* b) {
+  for (size_t i = 0; i < n; ++i) {
+    uint8_t blue[2], red[2];
+    upsample2x2(cb[0] + i, cb[1] + i, 1, blue);
+    upsample2x2(cr[0] + i, cr[1] + i, 1, red);
+    toRgb(y + 2 * i, blue, red, 2, r + 2 * i, g + 2 * i, b + 2 * i);
   }
 }
 
