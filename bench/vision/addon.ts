@@ -22,6 +22,8 @@ export interface DecodeJob {
   readonly slot: object
   readonly threads: number
   readonly group: number
+  readonly encoding: string
+  readonly table: Uint16Array | undefined
   readonly dct: 'islow'
   readonly fancyUpsampling: boolean
   readonly tolerant: boolean

@@ -17,6 +17,7 @@ export interface Extent {
   readonly scalingSeconds: number
   readonly scalingRounds: number
   readonly overheadPairs: number
+  readonly viewPairs: number
   readonly memoryBatch: number
   /** Files of the folder that is copied and built. */
   readonly buildFiles: number
@@ -34,6 +35,7 @@ export const FULL: Extent = {
   scalingSeconds: 6,
   scalingRounds: 5,
   overheadPairs: 11,
+  viewPairs: 5,
   memoryBatch: 128,
   buildFiles: 6000,
   buildRounds: 3,
@@ -51,6 +53,7 @@ export const QUICK: Extent = {
   scalingSeconds: 0.5,
   scalingRounds: 1,
   overheadPairs: 3,
+  viewPairs: 2,
   memoryBatch: 16,
   buildFiles: 240,
   buildRounds: 1,

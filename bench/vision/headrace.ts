@@ -11,6 +11,7 @@ export interface BenchRequest {
   readonly threads: number
   readonly cores: string
   readonly more?: readonly string[]
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** What a user would type: `headrace bench vision`. */
@@ -22,8 +23,9 @@ export function benchHeadrace({
   threads,
   cores,
   more = [],
+  env = {},
 }: BenchRequest): Promise<BenchVisionReport> {
   const options = { pipeline, batch, epochs: epochs + 1, threads }
   const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)])
-  return runJson([process.execPath, cli, 'bench', 'vision', cache, ...flags, ...more, '--json'], { cores })
+  return runJson([process.execPath, cli, 'bench', 'vision', cache, ...flags, ...more, '--json'], { cores, env })
 }

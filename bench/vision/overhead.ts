@@ -79,6 +79,8 @@ function jobOf(cache: ImageCache, ids: readonly number[], boxes: readonly Record
     slot,
     threads: 1,
     group: 0,
+    encoding: cache.encodingOf('image') ?? 'jpeg',
+    table: cache.frequenciesOf('image'),
     dct: 'islow',
     fancyUpsampling: true,
     tolerant: false,

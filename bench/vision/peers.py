@@ -135,6 +135,7 @@ class Slipstream:
 
         decoders: dict[str, Callable[[], Any]] = {
             "rrc": lambda: DecodeRandomResizedCrop(SIDE, num_threads=1),
+            "rrc-yuv": lambda: DecodeRandomResizedCrop(SIDE, num_threads=1),
             "crop": lambda: DecodeCenterCrop(SIDE, num_threads=1),
             "decode": lambda: DecodeOnly(num_threads=1),
         }
@@ -145,6 +146,7 @@ class Slipstream:
             shuffle=False,
             drop_last=False,
             use_threading=False,
+            image_format="yuv420" if operation == "rrc-yuv" else "jpeg",
             pipelines=pipelines,
             verbose=False,
         )

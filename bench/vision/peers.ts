@@ -6,7 +6,7 @@ import type { ImageSet } from './sets.ts'
 import type { Timed } from './statistics.ts'
 
 export type PeerName = 'ffcv' | 'slipstream'
-export type PeerOperation = 'rrc' | 'center' | 'crop' | 'decode' | 'raw'
+export type PeerOperation = 'rrc' | 'center' | 'crop' | 'decode' | 'raw' | 'rrc-yuv'
 
 interface Introduction {
   readonly version: string

@@ -1,3 +1,4 @@
+import type { SetEncodings } from './encodings.ts'
 import type { Machine } from './machine.ts'
 import type { SetRates } from './rates.ts'
 import type { Results } from './results.ts'
@@ -48,9 +49,35 @@ function ratesText(rates: readonly SetRates[]): string {
   return table(['data', 'operation', 'tool', 'batch', 'images/s', 'images per CPU s', 'rounds'], body)
 }
 
+function encodingsText(encodings: readonly SetEncodings[]): string {
+  const body = encodings.flatMap(({ set, forms, rivals }) => {
+    const jpeg = forms.find(({ form }) => form === 'jpeg')?.bytes ?? 0
+    const size = (bytes: number | undefined) => (bytes === undefined ? '' : `${(bytes / jpeg).toFixed(2)}x`)
+    const own = forms.map(({ form, bytes, rrc, decode, avx2, build, twoViews }) => [
+      set.name,
+      form,
+      size(bytes),
+      whole(rrc.imagesPerSecond),
+      avx2 === undefined ? '' : whole(avx2.rrc.imagesPerSecond),
+      whole(decode.imagesPerSecond),
+      avx2 === undefined ? '' : whole(avx2.decode.imagesPerSecond),
+      `${twoViews.toFixed(2)}x`,
+      whole(build),
+    ])
+    const others = rivals.map(({ name, rate, bytes }) => {
+      const decodes = name.includes('whole pictures')
+      const value = whole(rate.imagesPerSecond)
+      return [set.name, name, size(bytes), decodes ? '' : value, '', decodes ? value : '', '', '', '']
+    })
+    return [...own, ...others]
+  })
+  const head = ['data', 'form', 'bytes', 'rrc', 'rrc, AVX2', 'decode', 'decode, AVX2', 'two views', 'built a second']
+  return table(head, body)
+}
+
 /** The run as Markdown: the promises first, then everything they were made of. */
 export function markdown(results: Results): string {
-  const { machine, rates, scaling, build, cold, quick } = results
+  const { machine, rates, encodings, scaling, build, cold, quick } = results
   const lines = [
     '# Image loader: measured',
     '',
@@ -67,10 +94,19 @@ export function markdown(results: Results): string {
   lines.push('', table(['data', 'what', 'target', 'headrace', 'against', 'ratio', ''], promises))
   if (rates !== undefined)
     lines.push('', '## Every tool', '', 'One thread each. uint8, NHWC, sequential order.', '', ratesText(rates))
-  if (scaling !== undefined)
+  if (encodings !== undefined)
     lines.push(
       '',
-      `One thread alone, on core 0: ${whole(scaling.oneThread)}/s; two threads are ${(scaling.twoThreads / scaling.oneThread).toFixed(2)}x that.`,
+      '## Every form of a cache',
+      '',
+      'One thread each. uint8, NHWC, sequential order.',
+      '',
+      encodingsText(encodings),
+    )
+  for (const one of scaling ?? [])
+    lines.push(
+      '',
+      `${one.set}, one thread alone, on core 0: ${whole(one.oneThread)}/s; two threads are ${(one.twoThreads / one.oneThread).toFixed(2)}x that.`,
     )
   if (build !== undefined)
     lines.push(
