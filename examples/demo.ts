@@ -4,6 +4,7 @@ import { rename, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import {
+  type BenchVisionReport,
   benchVision,
   buildImageCache,
   openImageCache,
@@ -66,7 +67,14 @@ const report = await benchVision(cachePath, {
     progress(`epoch ${epoch}`, images, total, `${thousands(images / seconds)} images/s`),
 })
 
-// 4. What the model sees.
+// 4. The same pictures as packed coefficients: how much faster are the same batches?
+const packedPath = join(work, 'photos.dct.cache')
+const packed = await buildImageCache(cachePath, packedPath, { encoding: 'dct', force: true })
+const onOneThread = (path: string): Promise<BenchVisionReport> =>
+  benchVision(path, { pipeline: 'train', batch: BATCH, epochs: 4, shuffle: true, seed: 7, threads: 1 })
+const [jpegRate, packedRate] = [await onOneThread(cachePath), await onOneThread(packedPath)]
+
+// 5. What the model sees.
 const cache = await openImageCache(cachePath)
 await writeFile(
   sheetPath,
@@ -89,5 +97,10 @@ console.log(
     .slice(1)
     .map((e) => thousands(e.imagesPerSecond))
     .join(', ')})`,
+)
+console.log(
+  `dct:   ${thousands(packedRate.imagesPerSecond)} images/s against ${thousands(jpegRate.imagesPerSecond)} of jpeg with one thread (${(
+    packedRate.imagesPerSecond / jpegRate.imagesPerSecond
+  ).toFixed(2)}x), the same pixels, ${(packed.bytes / built.bytes).toFixed(2)}x the bytes`,
 )
 console.log(`sheet: ${sheetPath}`)
