@@ -11,7 +11,7 @@ export interface Extent {
   readonly epochs: number
   /** Of operations that do not decode: their epochs take milliseconds, and V8 compiles the loader during the first fifty. */
   readonly copyEpochs: number
-  /** Batch sizes that the installed peers may choose from; headrace has the last. */
+  /** Batch sizes that every tool may choose from; what has one only has the last. */
   readonly batches: readonly number[]
   /** Least length of one scaling run. */
   readonly scalingSeconds: number

@@ -61,18 +61,19 @@ const OPERATIONS: readonly {
 ]
 
 function entrants(set: ImageSet, peers: readonly Peer[], rebuilt: Rebuilt, extent: Extent): Entrant[] {
-  const own = extent.batches.at(-1) ?? 256
   return OPERATIONS.flatMap(({ operation, peers: installed, rebuilt: copies }) => {
     const epochs = operation === 'raw' ? extent.copyEpochs : extent.epochs
-    const ours: Entrant = {
-      operation,
-      tool: 'headrace',
-      batch: own,
-      run: async () => {
-        const request = { cache: set.cache, pipeline: operation, batch: own, epochs, threads: 1, cores: '0' }
-        return (await benchHeadrace(request)).epochs.slice(1)
-      },
-    }
+    const ours = extent.batches.map(
+      (batch): Entrant => ({
+        operation,
+        tool: 'headrace',
+        batch,
+        run: async () => {
+          const request = { cache: set.cache, pipeline: operation, batch, epochs, threads: 1, cores: '0' }
+          return (await benchHeadrace(request)).epochs.slice(1)
+        },
+      }),
+    )
     const theirs = installed.flatMap(([name, theirOperation]) =>
       peers
         .filter((peer) => peer.name === name)
@@ -95,7 +96,7 @@ function entrants(set: ImageSet, peers: readonly Peer[], rebuilt: Rebuilt, exten
         run: () => rebuilt.time(theirOperation, set.cache, epochs),
       }),
     )
-    return [ours, ...theirs, ...plain]
+    return [...ours, ...theirs, ...plain]
   })
 }
 
