@@ -44,7 +44,21 @@ void Axis::build(const AxisSpec& spec) {
     const int end = floorWithin(center + support + 0.5, spec.lo, spec.hi);
     const auto triangle = [=](int k) { return std::max(0.0, 1 - std::abs((k - center + 0.5) * slope)); };
 
-    // An enlarging or mildly shrinking axis has few samples an output: each is computed once.
+    // What enlarges has two samples an output, nearly always: the loops below without their turns.
+    if (end - begin == 2) {
+      const double left = triangle(begin), right = triangle(begin + 1), total = left + right;
+      if (total > 0) {
+        const int weight = int(left * (kOne / total) + 0.5);
+        const bool one = weight == 0 || weight == kOne;
+        first[size_t(at)] = weight == 0 ? begin + 1 : begin;
+        taps[size_t(at)] = one ? 1 : 2;
+        row[0] = int16_t(one ? kOne - 1 : weight);
+        row[1] = int16_t(one ? 0 : kOne - weight);
+        continue;
+      }
+    }
+
+    // A mildly shrinking axis has few: each is computed once.
     double values[kKept];
     const bool kept = end - begin <= kKept;
     double total = 0;
