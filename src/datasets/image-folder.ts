@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto'
 import { knownOptions } from '../checks.ts'
 import { fromSystemError, HeadraceError } from '../errors.ts'
 import { imageType } from '../formats/image-type.ts'
+import { statOrAbsent } from '../storage/directory.ts'
 import { localDirectory, openStore } from '../storage/open.ts'
-import type { Store } from '../storage/types.ts'
-import { statOrAbsent } from '../storage/walk.ts'
+import type { Store, Unlisted } from '../storage/types.ts'
 import type { Dataset, Field, ReadOptions, Sample } from './types.ts'
 
 /** Samples of a folder with one sub-folder a class. */
@@ -28,6 +28,13 @@ interface Listed {
   readonly key: string
   readonly size: number
   readonly modified: number
+  /** Of what is there and is no file that can be read: a link to nothing, a pipe, a folder that may not be listed. */
+  readonly fault?: Unlisted
+}
+
+/** Links back into a folder they lie in hold nothing new; what else lies in the root and is no folder has no class. */
+function isIgnored({ key, code }: Unlisted): boolean {
+  return code === 'E_EXISTS' || (code === 'E_UNSUPPORTED' && !key.includes('/'))
 }
 
 /** Python's order of strings, and that of UTF-8 bytes: by code point. */
@@ -42,7 +49,9 @@ function isHidden(key: string): boolean {
 /**
  * A folder of pictures as a dataset: the first-level folder is the class, files may lie deeper in it. Class ids are
  * the class names' places in code point order; samples are ordered by class, then by path. Anything with a path part
- * that starts with '.' is left out. Names say nothing about what a file is: `read` looks at its bytes.
+ * that starts with '.' is left out. Names say nothing about what a file is: `read` looks at its bytes. Links are
+ * followed. What is there and cannot be read (a link to nothing, a pipe, a folder without permission, a name that is not
+ * UTF-8) is a sample, too: one whose `read` says what is wrong.
  */
 export class ImageFolder implements Dataset<ImageFolderSchema> {
   readonly schema = IMAGE_FOLDER_SCHEMA
@@ -50,7 +59,7 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
   readonly url: string
   /** Class names; a sample's label is its class's index here. */
   readonly classes: readonly string[]
-  /** Files that belong to no class because they lie in the folder itself. */
+  /** Files that belong to no class because they lie in the folder itself, and links back into a folder they lie in. */
   readonly ignored: readonly string[]
   /** sha256 over every file's path, size and time of change. */
   readonly fingerprint: string
@@ -60,17 +69,23 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
   readonly #labelValues: readonly bigint[]
   readonly #largest: number
 
-  constructor(store: Store, classes: ReadonlyMap<string, readonly Listed[]>, ignored: readonly string[]) {
+  /** `stray`: faults that may be a class, or may be none. */
+  constructor(
+    store: Store,
+    classes: ReadonlyMap<string, readonly Listed[]>,
+    stray: readonly Listed[],
+    ignored: readonly string[],
+  ) {
     this.#store = store
     this.url = store.url
     this.classes = [...classes.keys()].sort(byCodePoint)
     this.ignored = ignored
     this.#labelValues = this.classes.map((_, label) => BigInt(label))
     const byClass = this.classes.map((name) => classes.get(name) ?? [])
-    this.#files = byClass.flat()
+    this.#files = [...stray, ...byClass.flat()]
     this.length = this.#files.length
-    this.#labels = new Int32Array(this.length)
-    let next = 0
+    this.#labels = new Int32Array(this.length).fill(-1)
+    let next = stray.length
     byClass.forEach((files, label) => {
       this.#labels.fill(label, next, next + files.length)
       next += files.length
@@ -100,18 +115,19 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
 
   /**
    * E_NOT_FOUND where the file has gone and E_STATE where it has changed since it was listed; E_CORRUPT for a file of
-   * no bytes and E_UNSUPPORTED for one that is not a picture. All name the path.
+   * no bytes and E_UNSUPPORTED for one that is not a picture, or no file; E_ACCESS. All name the path.
    */
   async read(id: number, options: ReadOptions = {}): Promise<Sample> {
     const file = this.#files[id]
-    const label = this.#labelValues[this.#labels[id] ?? -1]
-    if (file === undefined || label === undefined)
+    if (file === undefined)
       throw new HeadraceError('E_USAGE', `sample id must be an integer from 0 to ${this.length - 1}, but got ${id}`)
+    const where = { url: this.url, key: file.key, sample: id }
+    if (file.fault !== undefined) throw new HeadraceError(file.fault.code, `${file.key} ${file.fault.reason}`, where)
+    const label = this.#labelValues[this.#labels[id] as number] as bigint
     const { fields } = options
     if (fields && !fields.includes('image')) return pick({ label, path: file.key }, fields)
 
     const body = await this.#store.get(file.key, options.signal ? { signal: options.signal } : undefined)
-    const where = { url: this.url, key: file.key, sample: id }
     if (!body) throw new HeadraceError('E_NOT_FOUND', `${file.key} is no longer there`, where)
     if (body.info.size !== file.size || body.info.modified !== file.modified)
       throw new HeadraceError('E_STATE', `${file.key} has changed since it was listed`, where)
@@ -152,7 +168,7 @@ async function checkRoot(root: string): Promise<void> {
 
 /**
  * Opens a folder of pictures, local (a path or file: URL) or in any store. E_NOT_FOUND where it is not there or has no
- * files in class folders, E_USAGE for a file. Listing reads no file.
+ * files in class folders, E_USAGE for a file, E_ACCESS where it may not be listed. Listing reads no file.
  */
 export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
   knownOptions('imageFolder', options, ['signal'])
@@ -160,28 +176,38 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
   const store = await openStore(root)
   try {
     const classes = new Map<string, Listed[]>()
+    const stray: Listed[] = []
     const ignored: string[] = []
-    for await (const entry of store.list('', options.signal ? { signal: options.signal } : undefined)) {
+    const faults: Unlisted[] = []
+    const add = (file: Listed): void => {
+      const slash = file.key.indexOf('/')
+      const name = file.key.slice(0, slash)
+      const files = slash < 0 ? stray : classes.get(name)
+      if (files) files.push(file)
+      else classes.set(name, [file])
+    }
+    const onUnlisted = (found: Unlisted): void => {
+      if (isHidden(found.key)) return
+      if (isIgnored(found)) ignored.push(found.key)
+      else faults.push(found)
+    }
+    for await (const entry of store.list('', { ...options, onUnlisted })) {
       if (entry.kind !== 'object' || isHidden(entry.key)) continue
       const { key, size, modified } = entry
-      const slash = key.indexOf('/')
-      if (slash < 0) {
-        ignored.push(key)
-        continue
-      }
-      const name = key.slice(0, slash)
-      const files = classes.get(name)
-      if (files) files.push({ key, size, modified })
-      else classes.set(name, [{ key, size, modified }])
+      if (key.includes('/')) add({ key, size, modified })
+      else ignored.push(key)
     }
-    if (classes.size === 0) {
+    for (const fault of faults) add({ key: fault.key, size: 0, modified: 0, fault })
+    if (faults.length > 0)
+      for (const files of [stray, ...classes.values()]) files.sort((a, b) => byCodePoint(a.key, b.key))
+    if (classes.size === 0 && stray.length === 0) {
       const beside = ignored.length > 0 ? `; ${ignored.length} files lie in the folder itself` : ''
       throw new HeadraceError('E_NOT_FOUND', `${root} has no files in class folders${beside}`, {
         url: store.url,
         hint: 'the layout is ROOT/CLASS/PICTURE; put all pictures into one sub-folder if they have no classes',
       })
     }
-    return new ImageFolder(store, classes, ignored)
+    return new ImageFolder(store, classes, stray, ignored.sort(byCodePoint))
   } catch (error) {
     await store.close()
     throw error

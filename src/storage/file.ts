@@ -12,6 +12,7 @@ import {
   readInto,
   statDescriptor,
 } from './descriptor.ts'
+import { statOrAbsent } from './directory.ts'
 import { FileWriter } from './file-writer.ts'
 import { checkKey } from './keys.ts'
 import { isPendingName, PendingFile, type SyncPolicy } from './pending-file.ts'
@@ -29,7 +30,7 @@ import type {
   Store,
   StoreSpec,
 } from './types.ts'
-import { infoOf, listTree, statOrAbsent } from './walk.ts'
+import { infoOf, listTree } from './walk.ts'
 
 export interface FileStoreOptions {
   /** `always` (the default): an object's bytes are on the device before it is visible; `never`: when the system likes. */

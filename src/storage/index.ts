@@ -12,4 +12,5 @@ export type {
   PutOptions,
   Store,
   StoreSpec,
+  Unlisted,
 } from './types.ts'

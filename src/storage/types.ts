@@ -1,3 +1,5 @@
+import type { ErrorCode } from '../errors.ts'
+
 /** A half-open range of bytes, [offset, offset + length). Without `length`: to the end of the object. */
 export interface ByteRange {
   readonly offset: number
@@ -49,10 +51,26 @@ export interface GetOptions extends CallOptions {
   readonly ifMatch?: string
 }
 
+/** What lies where objects could and is none, under the key that it would have; of a directory with `/` at the end. */
+export interface Unlisted {
+  readonly key: string
+  /**
+   * E_NOT_FOUND: a link to nothing. E_ACCESS: not permitted to look. E_UNSUPPORTED: a pipe, a socket, a device, or a name
+   * that is not UTF-8. E_EXISTS: a link into a directory that it lies in, hence listed already.
+   */
+  readonly code: ErrorCode
+  readonly reason: string
+}
+
 export interface ListOptions extends CallOptions {
   readonly delimiter?: '/'
   /** Only keys that sort after this one. */
   readonly startAfter?: string
+  /**
+   * Called with what is there and cannot be listed, which is left out then. Without it such things are passed over, but
+   * for directories that may not be read and names that are not UTF-8: those end the listing.
+   */
+  readonly onUnlisted?: (found: Unlisted) => void
 }
 
 export interface PutOptions extends CallOptions {

@@ -1,17 +1,15 @@
-import { isUtf8 } from 'node:buffer'
-import type { Dirent, Stats } from 'node:fs'
-import { opendir, readdir, stat } from 'node:fs/promises'
-import { fromSystemError, HeadraceError, throwIfAborted } from '../errors.ts'
-import { isAbsent } from './descriptor.ts'
+import type { Stats } from 'node:fs'
+import { fromSystemError, throwIfAborted } from '../errors.ts'
+import { entriesOf, identityOf, objectName, readNames, statOrAbsent, unlisted } from './directory.ts'
 import { checkPrefix, compareKeys } from './keys.ts'
-import { isPendingName } from './pending-file.ts'
 import type { ListEntry, ListOptions, ObjectInfo } from './types.ts'
 
 /**
  * Lists a directory tree as keys, in order, holding the names of one directory per level at a time.
  *
  * A directory is sorted as `name/`, which is where its keys belong: `a-b` < `a.txt` < `a/b`. Links are followed; one
- * that leads back into a directory it lies in is passed over, since all below it is listed already.
+ * that leads back into a directory it lies in is passed over, since all below it is listed already. What is there and
+ * is no object goes to `onUnlisted`; without that, a directory that cannot be read ends the listing.
  */
 
 /** Looked up together: enough to keep libuv's thread pool busy, few enough to be of no weight. */
@@ -32,78 +30,13 @@ export function infoOf(key: string, stats: Stats): ObjectInfo {
   return { key, size, etag, modified: Math.trunc(mtimeMs) }
 }
 
-export async function statOrAbsent(path: string): Promise<Stats | undefined> {
-  try {
-    return await stat(path)
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
-}
-
-/** Tells directories apart however they are reached. As bigint: some file systems number beyond 2^53. */
-async function identityOf(path: string): Promise<string | undefined> {
-  try {
-    const stats = await stat(path, { bigint: true })
-    return stats.isDirectory() ? `${stats.dev}:${stats.ino}` : undefined
-  } catch (error) {
-    if (isAbsent(error)) return undefined
-    throw error
-  }
-}
-
-/** 'a' for a file, 'a/' for a directory, undefined for what is neither, or not there any more. */
-async function nameOf(path: string, entry: Dirent): Promise<string | undefined> {
-  if (entry.isFile()) return isPendingName(entry.name) ? undefined : entry.name
-  if (entry.isDirectory()) return `${entry.name}/`
-  if (!entry.isSymbolicLink()) return undefined
-  const stats = await statOrAbsent(`${path}/${entry.name}`)
-  if (stats?.isFile()) return entry.name
-  return stats?.isDirectory() ? `${entry.name}/` : undefined
-}
-
-async function* entriesOf(path: string): AsyncGenerator<Dirent> {
-  try {
-    yield* await opendir(path, { bufferSize: 256 })
-  } catch (error) {
-    if (!isAbsent(error)) throw error
-  }
-}
-
-/** Names that are not UTF-8 come out of Node with U+FFFD in them, as names that no file has. */
-async function refuseUnreadableNames(path: string): Promise<void> {
-  const bad = (await readdir(path, { encoding: 'buffer' })).find((name) => !isUtf8(name))
-  if (bad === undefined) return
-  throw new HeadraceError('E_UNSUPPORTED', `no key can name the file 0x${bad.toString('hex')} in ${path}: not UTF-8`, {
-    path,
-    hint: 'rename it, or move it out of the way',
-  })
-}
-
-async function readNames(
-  path: string,
-  keep: (name: string) => boolean,
-  signal: AbortSignal | undefined,
-): Promise<string[]> {
-  const names: string[] = []
-  let doubtful = false
-  for await (const entry of entriesOf(path)) {
-    throwIfAborted(signal, `listing ${path}`)
-    doubtful ||= entry.name.includes('\ufffd')
-    const name = await nameOf(path, entry)
-    if (name !== undefined && keep(name)) names.push(name)
-  }
-  if (doubtful) await refuseUnreadableNames(path)
-  return names.sort(compareKeys)
-}
-
 /** Whether any object lies below a directory: an empty one is no prefix of anything. */
 async function holdsObject(path: string, above: readonly string[]): Promise<boolean> {
   const identity = await identityOf(path)
   if (identity === undefined || above.includes(identity)) return false
   const directories: string[] = []
   for await (const entry of entriesOf(path)) {
-    const name = await nameOf(path, entry)
+    const name = await objectName(path, entry)
     if (name?.endsWith('/')) directories.push(name.slice(0, -1))
     else if (name !== undefined) return true
   }
@@ -128,7 +61,7 @@ async function identitiesTo(root: string, key: string): Promise<string[] | undef
 }
 
 async function* walk(root: string, prefix: string, options: ListOptions): AsyncGenerator<ListEntry> {
-  const { delimiter, startAfter = '', signal } = options
+  const { delimiter, startAfter = '', signal, onUnlisted } = options
   const top = prefix.slice(0, prefix.lastIndexOf('/') + 1)
   const identities = await identitiesTo(root, top)
   if (identities === undefined) return
@@ -139,7 +72,22 @@ async function* walk(root: string, prefix: string, options: ListOptions): AsyncG
       if (!whole.startsWith(prefix) && !prefix.startsWith(whole)) return false
       return compareKeys(whole, startAfter) > 0 || (name.endsWith('/') && startAfter.startsWith(whole))
     }
-    return { key, names: await readNames(`${root}/${key}`, keep, signal), next: 0 }
+    try {
+      return { key, names: await readNames(`${root}/${key}`, key, keep, options), next: 0 }
+    } catch (error) {
+      if (onUnlisted === undefined || key === top)
+        throw fromSystemError(error, `cannot list ${root}/${key}`, { path: `${root}/${key}` })
+      onUnlisted(unlisted(key, error, 'cannot be listed'))
+      return { key, names: [], next: 0 }
+    }
+  }
+  /** What can be found out about a key; where that is not permitted, it is reported in place of it. */
+  const asking = async <T>(key: string, answer: Promise<T>): Promise<T | undefined> => {
+    if (onUnlisted === undefined) return answer
+    return answer.catch((error: unknown) => {
+      onUnlisted(unlisted(key, error, 'cannot be looked at'))
+      return undefined
+    })
   }
   const entryOf = async (key: string): Promise<ListEntry | undefined> => {
     if (key.endsWith('/')) {
@@ -148,7 +96,7 @@ async function* walk(root: string, prefix: string, options: ListOptions): AsyncG
         : await holdsObject(`${root}/${key.slice(0, -1)}`, identities)
       return held ? { kind: 'prefix', prefix: key } : undefined
     }
-    const stats = await statOrAbsent(`${root}/${key}`)
+    const stats = await asking(key, statOrAbsent(`${root}/${key}`))
     return stats?.isFile() ? { kind: 'object', ...infoOf(key, stats) } : undefined
   }
 
@@ -162,8 +110,12 @@ async function* walk(root: string, prefix: string, options: ListOptions): AsyncG
       identities.pop()
     } else if (name.endsWith('/') && delimiter === undefined) {
       level.next++
-      const identity = await identityOf(`${root}/${key}${name}`)
-      if (identity === undefined || identities.includes(identity)) continue
+      const identity = await asking(key + name, identityOf(`${root}/${key}${name}`))
+      if (identity === undefined) continue
+      if (identities.includes(identity)) {
+        onUnlisted?.({ key: key + name, code: 'E_EXISTS', reason: 'is a link back to a folder that it lies in' })
+        continue
+      }
       identities.push(identity)
       levels.push(await levelOf(key + name))
     } else {

@@ -1,9 +1,11 @@
-import { mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
+import { execFileSync } from 'node:child_process'
+import { chmod, mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { imageFolder } from '../../src/datasets/index.ts'
 import { awkward, writeFolder } from '../cache/sources.ts'
+import { withoutPrivileges } from '../unprivileged.ts'
 
 let root: string
 beforeEach(async () => {
@@ -118,6 +120,82 @@ describe('an image folder', () => {
       jpeg.length,
       png.length,
     ])
+  })
+
+  it('follows links to files and folders, and names those that lead back into a folder they lie in', async () => {
+    await writeFolder(root, { 'data/a/1.jpg': jpeg, 'data/a/deep/2.jpg': jpeg, 'elsewhere/3.jpg': jpeg, '4.jpg': jpeg })
+    await symlink('../elsewhere', join(root, 'data/b'))
+    await symlink('a', join(root, 'data/c'))
+    await symlink('../../4.jpg', join(root, 'data/a/4.jpg'))
+    await symlink('..', join(root, 'data/a/deep/up'))
+    const folder = await imageFolder(join(root, 'data'))
+    expect(folder.classes).toEqual(['a', 'b', 'c'])
+    expect(Array.from({ length: folder.length }, (_, id) => folder.describe(id))).toEqual([
+      'a/1.jpg',
+      'a/4.jpg',
+      'a/deep/2.jpg',
+      'b/3.jpg',
+      'c/1.jpg',
+      'c/4.jpg',
+      'c/deep/2.jpg',
+    ])
+    expect(folder.ignored).toEqual(['a/deep/up/', 'c/deep/up/'])
+  })
+
+  it('has a bad sample for a link to nothing, a pipe, and a name that is not UTF-8', async () => {
+    await writeFolder(root, { 'b/1.jpg': jpeg })
+    await symlink('nowhere', join(root, 'a'))
+    await symlink('nowhere', join(root, 'b/0.jpg'))
+    await symlink('nowhere', join(root, 'b/.hidden'))
+    execFileSync('mkfifo', [join(root, 'b/2.jpg'), join(root, 'pipe')])
+    await writeFile(Buffer.from(`${root}/b/caf\xe9.jpg`, 'latin1'), jpeg)
+    await mkdir(Buffer.from(`${root}/\xe9`, 'latin1'))
+    const folder = await imageFolder(root)
+    expect([folder.classes, folder.ignored]).toEqual([['b', '\ufffd'], ['pipe']])
+    const found = await Promise.all(
+      Array.from({ length: folder.length }, (_, id) =>
+        folder.read(id).then(
+          ({ path, label }) => `${path} ${label}`,
+          ({ code, message }) => `${code} ${message}`,
+        ),
+      ),
+    )
+    expect(found).toEqual([
+      'E_NOT_FOUND a is a link to nothing',
+      'E_NOT_FOUND b/0.jpg is a link to nothing',
+      'b/1.jpg 0',
+      'E_UNSUPPORTED b/2.jpg is a named pipe, not a file',
+      'E_UNSUPPORTED b/caf\ufffd.jpg has a name that is not UTF-8 (0x636166e92e6a7067)',
+      'E_UNSUPPORTED \ufffd/ has a name that is not UTF-8 (0xe9)',
+    ])
+  })
+
+  it('has a bad sample for a folder that may not be listed; the root itself is E_ACCESS, by name', async () => {
+    await writeFolder(root, { 'a/1.jpg': jpeg, 'b/2.jpg': jpeg, 'c/x/3.jpg': jpeg, 'd/4.jpg': jpeg })
+    await chmod(root, 0o755)
+    await chmod(join(root, 'b'), 0)
+    await chmod(join(root, 'c/x'), 0)
+    await chmod(join(root, 'd'), 0o644)
+    await withoutPrivileges(async () => {
+      const folder = await imageFolder(root)
+      expect(folder.classes).toEqual(['a', 'b', 'c', 'd'])
+      const reads = Array.from({ length: folder.length }, (_, id) => folder.read(id))
+      expect((await Promise.allSettled(reads)).map((each) => (each as { reason?: Error }).reason?.message)).toEqual([
+        undefined,
+        'b/ cannot be listed (EACCES)',
+        'c/x/ cannot be listed (EACCES)',
+        'd/4.jpg cannot be looked at (EACCES)',
+      ])
+      expect(await folder.read(1).catch(({ code }) => code)).toBe('E_ACCESS')
+    })
+    await chmod(root, 0)
+    await withoutPrivileges(async () => {
+      await expect(imageFolder(root)).rejects.toMatchObject({
+        code: 'E_ACCESS',
+        message: expect.stringContaining(`cannot list ${root}/: EACCES`),
+      })
+    })
+    for (const folder of ['.', 'b', 'c/x', 'd']) await chmod(join(root, folder), 0o755)
   })
 
   it('without a file in a class is not found', async () => {

@@ -9,6 +9,8 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fromSystemError } from '../../src/errors.ts'
 import { closeDescriptor, openDescriptor, writeAll } from '../../src/storage/descriptor.ts'
 import { FileStore } from '../../src/storage/file.ts'
+import type { Unlisted } from '../../src/storage/types.ts'
+import { withoutPrivileges } from '../unprivileged.ts'
 import { bytesOf, failing, listed, storeConformance, textAt } from './conformance.ts'
 
 let folder: string
@@ -196,11 +198,21 @@ describe('a file store', () => {
     },
   )
 
-  test.skipIf(process.getuid?.() === 0)('a directory that may not be read is E_ACCESS', async () => {
+  test('a directory that may not be read is E_ACCESS and named, or reported where that is wanted', async () => {
+    await store.put('c/k', bytesOf('x'))
     await store.put('d/k', bytesOf('x'))
-    fs.chmodSync(join(folder, 'd'), 0)
-    await expect(listed(store)).rejects.toEqual(failing('E_ACCESS'))
-    fs.chmodSync(join(folder, 'd'), 0o755)
+    fs.chmodSync(folder, 0o755)
+    fs.chmodSync(join(folder, 'c'), 0)
+    await withoutPrivileges(async () => {
+      await expect(listed(store)).rejects.toEqual(failing('E_ACCESS', `cannot list ${folder}/c/: EACCES`))
+      const found: Unlisted[] = []
+      const keys = await listed(store, '', { onUnlisted: (each) => found.push(each) })
+      expect({ keys, found }).toEqual({
+        keys: ['d/k'],
+        found: [{ key: 'c/', code: 'E_ACCESS', reason: 'cannot be listed (EACCES)' }],
+      })
+    })
+    fs.chmodSync(join(folder, 'c'), 0o755)
   })
 
   test.skipIf(!fs.existsSync('/proc/self/fd'))('opens no file that it does not close', async () => {
