@@ -1,12 +1,15 @@
-import { HeadraceError } from './errors.ts'
+import { HeadraceError, userCallback } from './errors.ts'
 
 /** Validates options once, at the edge. Every message names the option and quotes the value. */
 
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value)
   if (typeof value === 'bigint') return `${value}n`
+  if (typeof value === 'function') return `function ${value.name}`.trimEnd()
   if (value === null || typeof value !== 'object') return String(value)
   if (ArrayBuffer.isView(value)) return `${value.constructor.name}(${value.byteLength} bytes)`
+  const kind: unknown = value.constructor?.name
+  if (typeof kind === 'string' && kind !== 'Object' && kind !== 'Array') return kind
   try {
     return JSON.stringify(value) ?? String(value)
   } catch {
@@ -48,6 +51,12 @@ export function oneOf<T extends string>(name: string, value: unknown, allowed: r
 
 export function booleanOption(name: string, value: unknown): boolean {
   return typeof value === 'boolean' ? value : refuse(name, 'true or false', value)
+}
+
+/** An option that is called with how far something is. */
+export function progressOption<T>(value: ((progress: T) => void) | undefined): ((progress: T) => void) | undefined {
+  if (value === undefined) return undefined
+  return typeof value === 'function' ? userCallback(value) : refuse('onProgress', 'a function', value)
 }
 
 /** Refuses names that are not options, so that a misspelt one is never silently ignored. */

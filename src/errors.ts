@@ -65,13 +65,41 @@ const SYSTEM_CODES: Readonly<Record<string, ErrorCode>> = {
   ABORT_ERR: 'E_CANCELLED',
 }
 
-/** Turns a Node system error into ours, keeping it as the cause. Errors that are ours already pass through. */
+/** What callbacks of the user threw: it leaves every call as it is, since it is about nothing of ours. */
+const thrownByUser = new WeakSet<object>()
+
+/** A callback of the user's whose errors are told from ours. */
+export function userCallback<T>(callback: (value: T) => void): (value: T) => void {
+  return (value) => {
+    try {
+      callback(value)
+    } catch (error) {
+      if (typeof error === 'object' && error !== null) thrownByUser.add(error)
+      throw error
+    }
+  }
+}
+
+/**
+ * Turns a Node system error into ours, keeping it as the cause. Errors that are ours already pass through; one of a
+ * user's callback is thrown as it is.
+ */
 export function fromSystemError(error: unknown, doing: string, details: ErrorDetails = {}): HeadraceError {
   if (error instanceof HeadraceError) return error
+  if (thrownByUser.has(error as object)) throw error
   const system = error as NodeJS.ErrnoException
   const code = SYSTEM_CODES[system?.code ?? ''] ?? 'E_SERVER'
-  const reason = error instanceof Error ? error.message : String(error)
+  const message = error instanceof Error ? error.message : String(error)
+  // "EACCES: permission denied, open '/x'": once is enough
+  const twice = typeof system?.path === 'string' && doing.includes(system.path)
+  const reason = twice ? message.replace(/, \w+ '.*'$/s, '') : message
   return new HeadraceError(code, `${doing}: ${reason}`, { ...details, cause: error })
+}
+
+/** What an error says of a sample, without the sample's path before it: what tells it names the path itself. */
+export function reasonOf(error: unknown, key: string): string {
+  const message = error instanceof Error ? error.message : String(error)
+  return message.startsWith(key) ? message.slice(key.length).replace(/^[:\s]+/, '') : message
 }
 
 /** Throws E_CANCELLED if the signal has fired. */

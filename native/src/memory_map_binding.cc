@@ -18,14 +18,26 @@ namespace {
 
 constexpr napi_type_tag kMapTag = {0x6865616472616365, 0x6d656d6f72796d61};
 
+const char* systemCode(int error) {
+  switch (error) {
+    case ENOENT: return "ENOENT";
+    case EACCES:
+    case EPERM: return "EACCES";
+    case EMFILE: return "EMFILE";
+    case ENFILE: return "ENFILE";
+    default: return "EIO";
+  }
+}
+
 napi_value mapFile(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   std::string path, error;
   if (!getString(env, argument, "path", path)) return nullptr;
+  errno = 0;
   auto map = MemoryMap::open(path, error);
-  if (!map) return throwError(env, errno == ENOENT ? "ENOENT" : "EIO", "cannot map " + path + ": " + error);
+  if (!map) return throwError(env, systemCode(errno), "cannot map " + path + ": " + error);
   napi_value result = nullptr;
   napi_create_object(env, &result);
   napi_set_named_property(env, result, "bytes", numberValue(env, static_cast<double>(map->size())));

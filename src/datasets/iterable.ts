@@ -117,6 +117,12 @@ export async function fromSamples(samples: LooseSamples, options: FromSamplesOpt
   const { fieldNames } = options
   if (fieldNames && new Set(fieldNames).size !== fieldNames.length)
     throw new HeadraceError('E_USAGE', `fieldNames must differ, but got ${show(fieldNames)}`)
+  if (
+    typeof samples !== 'object' ||
+    samples === null ||
+    !(Symbol.iterator in samples || Symbol.asyncIterator in samples)
+  )
+    throw new HeadraceError('E_USAGE', `fromSamples needs an iterable of samples, but got ${show(samples)}`)
   const source: AnyIterator =
     Symbol.asyncIterator in samples ? samples[Symbol.asyncIterator]() : samples[Symbol.iterator]()
 

@@ -1,5 +1,5 @@
 import type { Dataset, ReadOptions, Sample } from '../datasets/types.ts'
-import { type ErrorCode, fromSystemError, isHeadraceError } from '../errors.ts'
+import { type ErrorCode, fromSystemError, HeadraceError, reasonOf } from '../errors.ts'
 import { native } from '../native.ts'
 import { makeBatch, makeLease } from './batch.ts'
 import type { RowFault } from './faults.ts'
@@ -102,6 +102,7 @@ export class BatchMaker {
     const rows: Rows = { epoch: plan.epoch, ids: plan.ids, repeats: plan.repeats, samples }
     const plans = new Map<string, DecodePlan>()
     for (const [name, decoder] of this.#decoders) {
+      if (recorded !== undefined) checkRecorded(name, decoder, recorded)
       const fieldPlan = decoder.plan(rows, recorded?.[name])
       plans.set(name, fieldPlan)
       // A row that could not be read fails in every field; once is enough.
@@ -134,7 +135,7 @@ export class BatchMaker {
             const key = this.#dataset.describe(id)
             const error = fromSystemError(cause, `sample ${id} (${key})`, { sample: id, key })
             if (!LASTING.includes(error.code)) throw error
-            const reason = isHeadraceError(cause) ? cause.message : error.message
+            const reason = reasonOf(cause, key)
             faults[row] = this.#describe(plan, fields[0] as string, { row, code: error.code, reason }, true)
             return undefined
           },
@@ -157,6 +158,18 @@ export class BatchMaker {
       lasting,
     }
   }
+}
+
+/** E_STATE where a plan decides something of a field that the loader does not, or the other way round. */
+function checkRecorded(name: string, { decides }: Decoder, recorded: RecordedFields): void {
+  const planned = Object.hasOwn(recorded, name) && recorded[name] !== undefined && recorded[name] !== null
+  if (planned === decides) return
+  const reason = decides
+    ? `the plan has nothing about field ${name}, but the loader has image operations`
+    : `the plan has crops of field ${name}, but the loader has no operations for it`
+  throw new HeadraceError('E_STATE', `replay: ${reason}`, {
+    hint: 'replay it with a loader that has the operations that the plan was made with',
+  })
 }
 
 function roundUp(bytes: number): number {

@@ -18,6 +18,7 @@ class NumberDecoder implements Decoder<RowsPlan> {
   readonly #field: string
   readonly #dtype: DType
   readonly readsSamples: boolean
+  readonly decides = false
 
   constructor(dataset: Dataset, name: string, field: Field) {
     this.#dataset = dataset
@@ -55,6 +56,7 @@ class NumberDecoder implements Decoder<RowsPlan> {
 class StringDecoder implements Decoder<RowsPlan> {
   readonly #field: string
   readonly readsSamples = true
+  readonly decides = false
 
   constructor(name: string) {
     this.#field = name
@@ -89,6 +91,7 @@ class StoredDecoder implements Decoder<StoredPlan> {
   readonly #threads: number
   readonly #group: number
   readonly readsSamples: boolean
+  readonly decides = false
 
   constructor(dataset: Dataset, name: string, threads: number, group: number) {
     this.#dataset = dataset

@@ -54,6 +54,12 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
         hint: 'pass the dataset and the shuffle or sampler option that the state was made with',
       })
     this.#shards = shardPlan({ ...settings, length })
+    if (this.#shards.steps === 0 && length > 0)
+      throw new HeadraceError(
+        'E_USAGE',
+        `tail 'drop' leaves nothing: a global batch of ${this.#shards.globalBatch} is more than the ${length} samples`,
+        { hint: "take a smaller batchSize, or tail: 'short' or 'pad'" },
+      )
     this.#policy = new FaultPolicy(settings.onError, settings.seed, dataset.length ?? length)
     this.#samples = dataset.length ?? length
     const group = newGroup()
@@ -216,7 +222,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   }
 
   async *#iterateEpoch(): AsyncGenerator<B, void, undefined> {
-    const { sampler, prefetch, timeout, signal } = this.#settings
+    const { sampler, prefetch, timeout, signal, worldSize } = this.#settings
     const epoch = this.#epoch
     sampler.prepare(epoch)
     const ahead: Promise<Prepared>[] = []
@@ -246,6 +252,8 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
         const last = reached >= this.#shards.end
         this.#epoch = last ? epoch + 1 : epoch
         this.#position = last ? 0 : reached
+        // Nothing to train on. Several ranks take every step, for one of them may have samples where another has none.
+        if (current.plan.ids.length === 0 && worldSize === 1) continue
         yield current.batch as B
         this.#refuseClosed('the next batch')
       }

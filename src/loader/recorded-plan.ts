@@ -24,14 +24,18 @@ export function checkRecordedPlan(
   fingerprint: string,
   length: number,
 ): { plan: StepPlan; fields: RecordedFields } {
-  const refuse = (reason: string): never => {
-    throw new HeadraceError('E_STATE', `replay: ${reason}`)
+  const refuse = (reason: string, hint?: string): never => {
+    throw new HeadraceError('E_STATE', `replay: ${reason}`, hint === undefined ? {} : { hint })
   }
   if (typeof document !== 'object' || document === null)
     return refuse(`a plan must be an object, but got ${show(document)}`)
   const d = document as Record<string, unknown>
   if (d.version !== 1) return refuse(`version must be 1, but got ${show(d.version)}`)
-  if (d.fingerprint !== fingerprint) return refuse('the plan was made over another dataset or order')
+  if (d.fingerprint !== fingerprint)
+    return refuse(
+      'the plan was made over another dataset or order',
+      'pass the dataset and the shuffle or sampler option that the plan was made with',
+    )
   const integer = (name: string, value: unknown, max: number): number =>
     Number.isSafeInteger(value) && (value as number) >= 0 && (value as number) <= max
       ? (value as number)

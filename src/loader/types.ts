@@ -94,6 +94,8 @@ export interface SlotSpan {
 export interface Decoder<P extends DecodePlan = DecodePlan, R = unknown> {
   /** Whether `plan` needs `rows.samples`. */
   readonly readsSamples: boolean
+  /** Whether the field depends on what `record` gives: a plan without it says nothing about such a field. */
+  readonly decides: boolean
   /** Pure where the sizes are known beforehand. `recorded`: what `record` made of an earlier plan, to be used again. */
   plan(rows: Rows, recorded?: R): P
   decode(plan: P, target: SlotSpan): Promise<readonly SampleFault[]>

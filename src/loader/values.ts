@@ -3,6 +3,7 @@ import type { Field, Sample } from '../datasets/types.ts'
 
 /** Why a sample that was read does not hold what the schema says of a field; undefined: it does. */
 export function valueFault(sample: Sample, name: string, field: Field | undefined): string | undefined {
+  if (typeof sample !== 'object' || sample === null) return `read must give a sample, but gave ${show(sample)}`
   const value: unknown = sample[name]
   if (value === undefined || value === null) return `the sample has no value of ${name}`
   const wanted = wantedBy(value, field)

@@ -24,6 +24,7 @@ import type { Pipeline } from './operations/index.ts'
 const FLIP_DRAW = 64
 /** libjpeg's largest side. */
 const MAX_SIDE = 65_500
+const SAME_OPERATIONS = 'replay it with a loader that has the operations that the plan was made with'
 /** Views start at multiples of this. */
 const VIEW_ALIGN = 64
 
@@ -64,6 +65,7 @@ export interface ImageDecoderOptions {
  */
 export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
   readonly readsSamples: boolean
+  readonly decides = true
   readonly #dataset: Dataset
   readonly #field: string
   readonly #views: readonly View[]
@@ -214,15 +216,22 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
   /** E_STATE where the crops are not as many as the samples, or do not lie in their pictures. */
   #restore(recorded: RecordedImages, { widths, heights }: StoredSource, boxes: Float64Array): void {
     const views = this.#views.length
-    for (const [k, { name }] of this.#views.entries()) {
+    for (const [k, { name, pipeline }] of this.#views.entries()) {
       const own: unknown = recorded[name]
       const where = `the plan's crops of ${this.#field}/${name}`
       if (!Array.isArray(own) || own.length !== widths.length)
-        throw new HeadraceError('E_STATE', `${where} must be ${widths.length}, one a sample`)
+        throw new HeadraceError('E_STATE', `${where} must be ${widths.length}, one a sample, but got ${show(own)}`, {
+          hint: SAME_OPERATIONS,
+        })
       for (const [row, crop] of (own as readonly (RecordedBox | undefined)[]).entries()) {
         const { clip, box, flip } = crop ?? {}
-        if (!isRect(clip) || !isRect(box) || !isInside(clip, widths[row] as number, heights[row] as number))
+        const [width, height] = [widths[row] as number, heights[row] as number]
+        if (!isRect(clip) || !isRect(box) || !isInside(clip, width, height))
           throw new HeadraceError('E_STATE', `${where}: number ${row} does not lie in its picture: ${show(crop)}`)
+        if (pipeline.crop === undefined && (clip.width !== width || clip.height !== height))
+          throw new HeadraceError('E_STATE', `${where}: number ${row} is a crop, but the loader has no crop`, {
+            hint: SAME_OPERATIONS,
+          })
         writeBox(boxes, row * views + k, clip, box, flip === true)
       }
     }

@@ -1,4 +1,4 @@
-import { finiteNumber } from '../checks.ts'
+import { finiteNumber, knownOptions, oneOf } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
 import {
   centerCrop,
@@ -47,6 +47,8 @@ function refuseUnused(name: Preset, options: PresetOptions): void {
  * the pipeline has no use for.
  */
 export function preset(name: Preset, options: PresetOptions = {}): readonly ImageOperation[] {
+  oneOf('name', name, PRESETS)
+  knownOptions('preset', options, ['size', 'ratio', 'dct'])
   refuseUnused(name, options)
   const { size = DEFAULT_SIZE, ratio = 1, dct = 'islow' } = options
   const first = decode({ dct })

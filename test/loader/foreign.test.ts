@@ -153,7 +153,7 @@ describe('a read that fails', () => {
     const { error } = await run(dataset)
     expect(error).toMatchObject({
       code: 'E_NOT_FOUND',
-      message: 'sample 4 (row 4), field x: row 4 has gone',
+      message: 'sample 4 (row 4), field x: has gone',
       details: { sample: 4, key: 'row 4', field: 'x' },
     })
   })
@@ -170,5 +170,15 @@ describe('a read that fails', () => {
       [11, 'x'],
     ])
     expect(report).toMatchObject({ skipped: 3, replaced: 0 })
+    expect(report.faults[0]?.reason).toBe('has gone')
+  })
+
+  it.each([undefined, null, 7])('with %s in place of a sample is a bad sample', async (nothing) => {
+    const dataset = numbers(async (id) => (id === 6 ? (nothing as unknown as Sample) : good(id)))
+    const reason = `read must give a sample, but gave ${nothing}`
+    expect((await run(dataset)).error).toMatchObject({ message: `sample 6 (row 6), field x: ${reason}` })
+    const { seen, report } = await run(dataset, { onError: 'skip' })
+    expect(seen.length).toBe(11)
+    expect(report.faults).toEqual([{ sample: 6, key: 'row 6', field: 'x', code: 'E_CORRUPT', reason }])
   })
 })

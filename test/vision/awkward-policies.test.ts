@@ -118,9 +118,29 @@ describe("onError: 'skip'", () => {
     )
   })
 
-  it('delivers an empty batch where every sample of a step is bad', async () => {
-    const { ids } = await run(cache, { onError: 'skip', sampler: only(4, 36, 0, 37, 11, 1), batchSize: 2 })
-    expect(ids).toEqual([[], [0], [1]])
+  it('goes on where every sample of a step is bad; among several ranks that step has an empty batch', async () => {
+    const order = { onError: 'skip', sampler: only(4, 36, 0, 37, 11, 1) } as const
+    expect((await run(cache, { ...order, batchSize: 2 })).ids).toEqual([[0], [1]])
+    const rank = { ...order, batchSize: 1, rank: 0, worldSize: 2 }
+    expect((await run(cache, rank)).ids).toEqual([[], [0], []])
+  })
+
+  it('counts a step that was left out: the next batch has the number after it', async () => {
+    const loader = load(cache, {
+      image: whole(),
+      onError: 'skip',
+      sampler: only(0, 4, 1),
+      batchSize: 1,
+      rank: 0,
+      worldSize: 1,
+    })
+    const seen: number[][] = []
+    for await (const { meta } of loader) seen.push([meta.step, loader.state().position])
+    expect(seen).toEqual([
+      [0, 1],
+      [2, 0],
+    ])
+    expect(loader.report().skipped).toBe(1)
   })
 
   it('counts again in the next epoch, and lists each sample once', async () => {

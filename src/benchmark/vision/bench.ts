@@ -1,4 +1,4 @@
-import { knownOptions, oneOf, positiveInteger } from '../../checks.ts'
+import { knownOptions, oneOf, positiveInteger, progressOption } from '../../checks.ts'
 import { availableCores } from '../../cores.ts'
 import { HeadraceError } from '../../errors.ts'
 import type { Loader } from '../../loader/index.ts'
@@ -118,7 +118,8 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
   const epochs = positiveInteger('epochs', options.epochs ?? 3)
   const size = options.size === undefined ? undefined : positiveInteger('size', options.size, 65_500)
   const threads = positiveInteger('threads', options.threads ?? availableCores(), 1024)
-  const { shuffle = false, seed = 0, layout, dtype, signal, cold = false, onProgress } = options
+  const { shuffle = false, seed = 0, layout, dtype, signal, cold = false } = options
+  const onProgress = progressOption(options.onProgress)
   const operations = preset(pipeline, { size, ratio: options.ratio, dct: options.dct })
   const decoded = operations.length > 0
   for (const name of ['dtype', 'layout'] as const)

@@ -1,9 +1,11 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
+import { show } from '../../checks.ts'
 import { ImageFolder, imageFolder } from '../../datasets/image-folder.ts'
 import { fromSamples, type LooseSamples, SampleStream } from '../../datasets/iterable.ts'
 import type { Dataset, Sample, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
+import { localDirectory } from '../../storage/open.ts'
 import { exportedSample } from './exported.ts'
 import { ImageCache } from './image-cache.ts'
 import { MANIFEST } from './layout.ts'
@@ -37,7 +39,21 @@ export interface BuildSource {
   close(): Promise<void>
 }
 
-function isDataset(input: Exclude<BuildInput, string>): input is Dataset {
+/** Values of plain JavaScript are anything. */
+function checkInput(input: unknown): void {
+  if (typeof input === 'string') return
+  const samples = typeof input === 'object' && input !== null
+  if (samples && (isDataset(input as object) || Symbol.iterator in input || Symbol.asyncIterator in input)) return
+  throw new HeadraceError(
+    'E_USAGE',
+    `the source must be a folder, a cache, a dataset or samples, but got ${show(input)}`,
+    {
+      ...(input instanceof Promise ? { hint: 'await it' } : {}),
+    },
+  )
+}
+
+function isDataset(input: object): input is Dataset {
   return 'schema' in input && 'read' in input && typeof input.read === 'function'
 }
 
@@ -56,8 +72,14 @@ function selected(schema: Schema, fields: readonly string[] | undefined): Schema
 function reader(dataset: Dataset, settings: BuildSettings): (id: number) => Promise<Sample> {
   const { fields, signal } = settings
   const options = { ...(fields ? { fields } : {}), ...(signal ? { signal } : {}) }
-  if (!(dataset instanceof ImageCache)) return (id) => dataset.read(id, options)
-  return async (id) => exportedSample(dataset, id, await dataset.read(id, options), settings)
+  const read = async (id: number): Promise<Sample> => {
+    const sample: unknown = await dataset.read(id, options)
+    // where it is not a sample, the next one may be: it must not pass for the end of the source
+    if (typeof sample === 'object' && sample !== null) return sample as Sample
+    throw new HeadraceError('E_CORRUPT', `read must give a sample, but gave ${show(sample)}`, { sample: id })
+  }
+  if (!(dataset instanceof ImageCache)) return read
+  return async (id) => exportedSample(dataset, id, await read(id), settings)
 }
 
 /** A dataset's samples by id: reads overlap. */
@@ -112,7 +134,9 @@ function describeSource(dataset: Dataset, settings: BuildSettings, own: boolean)
   }
 }
 
-async function isCache(path: string): Promise<boolean> {
+async function isCache(input: string): Promise<boolean> {
+  const path = localDirectory(input)
+  if (path === undefined) return false
   return stat(join(path, MANIFEST)).then(
     (found) => found.isFile(),
     () => false,
@@ -121,6 +145,7 @@ async function isCache(path: string): Promise<boolean> {
 
 export async function openBuildSource(input: BuildInput, settings: BuildSettings): Promise<BuildSource> {
   const { fieldNames, signal } = settings
+  checkInput(input)
   if (typeof input !== 'string' && !isDataset(input))
     return describeSource(await fromSamples(input, fieldNames ? { fieldNames } : {}), settings, true)
   if (fieldNames !== undefined) throw new HeadraceError('E_USAGE', 'fieldNames is for a source of tuples')

@@ -1,4 +1,4 @@
-import { type ErrorCode, HeadraceError, isHeadraceError } from '../../errors.ts'
+import { type ErrorCode, HeadraceError, isHeadraceError, reasonOf } from '../../errors.ts'
 import type { JournalRecord } from './journal.ts'
 import type { BuildSettings, Skipped } from './options.ts'
 import type { PreparedSample } from './prepare.ts'
@@ -6,11 +6,6 @@ import type { Recovered } from './recovery.ts'
 
 /** Faults of one sample; all else ends the build. */
 const SAMPLE_FAULTS: readonly ErrorCode[] = ['E_CORRUPT', 'E_UNSUPPORTED', 'E_LIMIT', 'E_NOT_FOUND', 'E_ACCESS']
-
-/** A message that starts with the sample's path, without it: the report has the path beside it. */
-function withoutKey(message: string, key: string): string {
-  return message.startsWith(key) ? message.slice(key.length).replace(/^[:\s]+/, '') : message
-}
 
 function add(counts: Map<string, number>, name: string): void {
   counts.set(name, (counts.get(name) ?? 0) + 1)
@@ -76,7 +71,7 @@ export class BuildTally {
       const hint = "leave bad samples out with onError: 'skip' (--on-error skip)"
       throw new HeadraceError(error.code, message, { hint, ...error.details, key, sample: id, cause: error })
     }
-    this.skipped.push({ key, code: error.code, reason: withoutKey(error.message, key) })
+    this.skipped.push({ key, code: error.code, reason: reasonOf(error, key) })
     // not before: a build that ends here must meet this sample again when it goes on
     this.next = id + 1
   }

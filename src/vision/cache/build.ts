@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { relative, resolve } from 'node:path'
 import type { Schema } from '../../datasets/types.ts'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
+import { localPath } from '../../storage/local-path.ts'
 import { BuildRun } from './build-run.ts'
 import { BuildSite } from './build-site.ts'
 import { type BuildInput, type BuildSource, openBuildSource } from './build-source.ts'
@@ -62,7 +63,7 @@ async function startRun(source: BuildSource, site: BuildSite, settings: BuildSet
 }
 
 /**
- * Builds an image cache at `destination` (a folder that does not exist yet) from a folder of pictures (a path or URL),
+ * Builds an image cache at `destination` (a folder that does not exist yet; a path or file: URL) from a folder of pictures (a path or URL),
  * an image cache, a dataset, or an iterable of samples. JPEG files are stored as they are unless they have to be scaled down, other
  * pictures as JPEG; with the encoding 'dct' their coefficients are packed then. The same source and options give the same files whatever `workers` is.
  *
@@ -78,14 +79,13 @@ export async function buildImageCache(
   options: BuildOptions = {},
 ): Promise<BuildReport> {
   const settings = buildSettings(options)
-  if (typeof destination !== 'string' || destination === '')
-    throw new HeadraceError('E_USAGE', `destination must be a path, but got ${JSON.stringify(destination)}`)
+  const path = localPath('destination', destination)
   const source = await openBuildSource(input, settings)
   try {
     checkFieldNames(source.schema)
     checkPictures(source.schema)
-    checkOutside(source, destination)
-    const site = await BuildSite.open(destination, settings.force)
+    checkOutside(source, path)
+    const site = await BuildSite.open(path, settings.force)
     try {
       const run = await startRun(source, site, settings)
       try {

@@ -1,10 +1,11 @@
 import { mkdir, readdir } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
-import { knownOptions, oneOf, positiveInteger } from '../../checks.ts'
+import { resolve } from 'node:path'
+import { knownOptions, oneOf, positiveInteger, progressOption } from '../../checks.ts'
 import { availableCores } from '../../cores.ts'
 import type { Schema } from '../../datasets/types.ts'
 import { fromSystemError, HeadraceError, throwIfAborted } from '../../errors.ts'
 import { openStore } from '../../storage/index.ts'
+import { localPath } from '../../storage/local-path.ts'
 import { exportedPicture } from './exported.ts'
 import type { ImageCache } from './image-cache.ts'
 import { openImageCache } from './open.ts'
@@ -70,12 +71,13 @@ export async function exportImageCache(
   knownOptions('exportImageCache', options, ['format', 'field', 'workers', 'onProgress', 'signal'])
   oneOf('format', options.format ?? 'jpeg', ['jpeg'])
   const workers = positiveInteger('workers', options.workers ?? availableCores(), 1024)
-  const { onProgress, signal } = options
+  const { signal } = options
+  const onProgress = progressOption(options.onProgress)
   const started = performance.now()
   const cache = await openImageCache<Schema>(path)
   try {
     const field = imageField(cache, options.field)
-    const folder = resolve(destination)
+    const folder = resolve(localPath('destination', destination))
     await checkEmpty(folder)
     await mkdir(folder, { recursive: true })
     const store = await openStore(folder)
@@ -111,7 +113,7 @@ export async function exportImageCache(
     for (const result of results) if (result.status === 'rejected') throw result.reason
     return { images, bytes, seconds: (performance.now() - started) / 1000 }
   } catch (error) {
-    throw fromSystemError(error, `exporting ${path}`, { path: join(destination) })
+    throw fromSystemError(error, `exporting ${path}`, { path: destination })
   } finally {
     await cache.close()
   }

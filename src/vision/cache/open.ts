@@ -4,6 +4,7 @@ import type { ImageFolderSchema } from '../../datasets/image-folder.ts'
 import type { Field, Schema } from '../../datasets/types.ts'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
+import { localPath } from '../../storage/local-path.ts'
 import { ImageCache } from './image-cache.ts'
 import { describeCache, type ImageCacheInfo } from './info.ts'
 import { filesOf, frequenciesFile, type ImageEncoding, kindOfType, MANIFEST, storageOf } from './layout.ts'
@@ -62,7 +63,7 @@ function foreignFingerprint(text: string, columns: ReadonlyMap<string, StoredCol
  * `verifyImageCache`.
  */
 export async function openImageCache<S extends Schema = ImageFolderSchema>(path: string): Promise<ImageCache<S>> {
-  const folder = resolve(path)
+  const folder = resolve(localPath('a cache', path))
   const { manifest, text } = await readManifest(folder)
   const sizes = await checkSizes(folder, manifest)
   const samples = manifest.num_samples

@@ -1,4 +1,4 @@
-import { booleanOption, finiteNumber, knownOptions, oneOf, positiveInteger } from '../../checks.ts'
+import { booleanOption, finiteNumber, knownOptions, oneOf, positiveInteger, progressOption } from '../../checks.ts'
 import { availableCores } from '../../cores.ts'
 import { type ErrorCode, HeadraceError } from '../../errors.ts'
 
@@ -150,7 +150,7 @@ export function buildSettings(options: BuildOptions): BuildSettings {
     fields: names('fields', options.fields),
     force: booleanOption('force', options.force ?? false),
     windowBytes: positiveInteger('windowBytes', options.windowBytes ?? DEFAULT_WINDOW_BYTES),
-    onProgress: options.onProgress,
+    onProgress: progressOption(options.onProgress),
     signal: options.signal,
   }
 }

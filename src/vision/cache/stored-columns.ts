@@ -18,7 +18,7 @@ function mapData(folder: string, file: string): MappedBytes {
     return native.mapFile(path)
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') throw corrupt(path, 'is missing')
-    throw fromSystemError(error, `opening ${path}`, { path })
+    throw fromSystemError(error, 'opening the cache', { path })
   }
 }
 

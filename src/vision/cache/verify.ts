@@ -1,9 +1,10 @@
 import { readdir } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { knownOptions, positiveInteger } from '../../checks.ts'
+import { knownOptions, positiveInteger, progressOption } from '../../checks.ts'
 import { availableCores } from '../../cores.ts'
 import { fromSystemError, isHeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
+import { localPath } from '../../storage/local-path.ts'
 import { filesOf, kindOfType, MANIFEST, storageOf } from './layout.ts'
 import { type Manifest, manifestDamage, readManifest } from './manifest.ts'
 import { TextColumn } from './stored-columns.ts'
@@ -57,7 +58,8 @@ async function verifyAll(
   manifest: Manifest,
   options: VerifyOptions,
 ): Promise<{ bytes: number; problems: FileProblem[] }> {
-  const { signal, onProgress } = options
+  const { signal } = options
+  const onProgress = progressOption(options.onProgress)
   const threads = positiveInteger('threads', options.threads ?? availableCores(), 1024)
   const fields = Object.entries(manifest.fields)
   const withData = fields.filter(([, { type }]) => kindOfType(type) !== 'number').length
@@ -83,7 +85,7 @@ async function verifyAll(
  */
 export async function verifyImageCache(path: string, options: VerifyOptions = {}): Promise<VerifyReport> {
   knownOptions('verifyImageCache', options, ['threads', 'onProgress', 'signal'])
-  const folder = resolve(path)
+  const folder = resolve(localPath('a cache', path))
   let read: Awaited<ReturnType<typeof readManifest>>
   try {
     read = await readManifest(folder)
