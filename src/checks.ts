@@ -21,27 +21,27 @@ function refuse(name: string, wanted: string, value: unknown): never {
   throw new HeadraceError('E_USAGE', `${name} must be ${wanted}, but got ${show(value)}`)
 }
 
+/** The range, where it ends before what a number can hold exactly, or where the value is beyond that. */
+function integerRange(min: number, max: number, value: unknown): string | undefined {
+  return max < Number.MAX_SAFE_INTEGER || (typeof value === 'number' && value > max)
+    ? `an integer from ${min} to ${max}`
+    : undefined
+}
+
 export function positiveInteger(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 1 && value <= max) return value
-  return refuse(name, max === Number.MAX_SAFE_INTEGER ? 'a positive integer' : `an integer from 1 to ${max}`, value)
+  return refuse(name, integerRange(1, max, value) ?? 'a positive integer', value)
 }
 
 export function nonNegativeInteger(name: string, value: unknown, max = Number.MAX_SAFE_INTEGER): number {
   if (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 && value <= max) return value
-  return refuse(
-    name,
-    max === Number.MAX_SAFE_INTEGER ? 'an integer of 0 or more' : `an integer from 0 to ${max}`,
-    value,
-  )
+  return refuse(name, integerRange(0, max, value) ?? 'an integer of 0 or more', value)
 }
 
 export function finiteNumber(name: string, value: unknown, min = -Infinity, max = Infinity): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max) return value
-  return refuse(
-    name,
-    min === -Infinity && max === Infinity ? 'a finite number' : `a number from ${min} to ${max}`,
-    value,
-  )
+  const from = min === Number.MIN_VALUE ? 'above 0' : `from ${min}`
+  return refuse(name, min === -Infinity && max === Infinity ? 'a finite number' : `a number ${from} to ${max}`, value)
 }
 
 export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {

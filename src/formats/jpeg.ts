@@ -1,5 +1,8 @@
 import { HeadraceError } from '../errors.ts'
 
+/** The largest side that libjpeg decodes and encodes (the format itself ends at 65,535). */
+export const MAX_JPEG_SIDE = 65_500
+
 /** What a JPEG's markers say about it, up to its first scan. */
 export interface JpegInfo {
   readonly width: number

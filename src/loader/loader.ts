@@ -1,6 +1,8 @@
+import { nonNegativeInteger } from '../checks.ts'
 import type { Dataset } from '../datasets/types.ts'
 import { HeadraceError, isHeadraceError, throwIfAborted } from '../errors.ts'
 import { native } from '../native.ts'
+import { MAX_WORD } from '../sampling/random.ts'
 import { type ShardPlan, shardPlan } from '../sampling/shards.ts'
 import { BatchMaker, type Prepared } from './batch-maker.ts'
 import { within } from './deadline.ts'
@@ -105,8 +107,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
 
   /** The epoch that the next `for await` starts with, from its beginning. */
   setEpoch(epoch: number): void {
-    if (!Number.isSafeInteger(epoch) || epoch < 0 || epoch >= 2 ** 32)
-      throw new HeadraceError('E_USAGE', `epoch must be an integer of 0 or more, but got ${epoch}`)
+    nonNegativeInteger('epoch', epoch, MAX_WORD)
     this.#refuseWhileIterating('setEpoch')
     this.#epoch = epoch
     this.#position = 0
@@ -119,6 +120,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
 
   /** What step `step` of epoch `epoch` will do on this rank. */
   async planStep(epoch: number, step: number): Promise<RecordedPlan> {
+    nonNegativeInteger('epoch', epoch, MAX_WORD)
     if (!Number.isSafeInteger(step) || step < 0 || step >= this.steps)
       throw new HeadraceError('E_USAGE', `step must be an integer from 0 to ${this.steps - 1}, but got ${step}`)
     this.#refuseClosed('planStep')

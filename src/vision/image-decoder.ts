@@ -3,7 +3,7 @@ import type { Dataset } from '../datasets/types.ts'
 import { type DType, itemSize, type Tensor, viewOf } from '../dtype.ts'
 import { HeadraceError, isHeadraceError } from '../errors.ts'
 import { imageType } from '../formats/image-type.ts'
-import { parseJpeg } from '../formats/jpeg.ts'
+import { MAX_JPEG_SIDE, parseJpeg } from '../formats/jpeg.ts'
 import {
   type DecodePlan,
   type Decoder,
@@ -22,8 +22,6 @@ import type { Pipeline } from './operations/index.ts'
 
 /** Draw 0.. of a sample and view belong to its crop; the coin of the flip has a place that no crop reaches. */
 const FLIP_DRAW = 64
-/** libjpeg's largest side. */
-const MAX_SIDE = 65_500
 const SAME_OPERATIONS = 'replay it with a loader that has the operations that the plan was made with'
 /** Views start at multiples of this. */
 const VIEW_ALIGN = 64
@@ -183,8 +181,9 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     const faults: SampleFault[] = []
     for (const [row, width] of widths.entries()) {
       const height = heights[row] as number
-      if (Math.max(width, height) > MAX_SIDE) {
-        faults.push({ row, code: 'E_CORRUPT', reason: `${width}x${height} pixels are no size of a JPEG` })
+      if (Math.max(width, height) > MAX_JPEG_SIDE) {
+        const reason = `the header says ${width}x${height} pixels: more than ${MAX_JPEG_SIDE} a side are not decoded`
+        faults.push({ row, code: 'E_LIMIT', reason })
         continue
       }
       if (width * height <= maxPixels) continue

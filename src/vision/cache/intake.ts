@@ -1,6 +1,6 @@
 import { HeadraceError } from '../../errors.ts'
 import { type ImageType, imageType } from '../../formats/image-type.ts'
-import { type JpegInfo, parseJpeg } from '../../formats/jpeg.ts'
+import { type JpegInfo, MAX_JPEG_SIDE, parseJpeg } from '../../formats/jpeg.ts'
 import type { StoredImage } from './columns.ts'
 import { fittedSize } from './fitted-size.ts'
 import { decodeWhole } from './full-decode.ts'
@@ -17,9 +17,6 @@ export interface TakenImage extends StoredImage {
   readonly unpacked?: string
 }
 
-/** Bytes a pixel that encoding takes: decoded, scaled and encoded pixels together. A rough bound. */
-const WORK_BYTES_PER_PIXEL = 8
-
 /** E_CORRUPT, E_UNSUPPORTED or E_LIMIT for a JPEG that the loader could not decode. */
 function checkedJpeg(bytes: Uint8Array, settings: BuildSettings): JpegInfo {
   const info = parseJpeg(bytes, { strayBytes: settings.tolerant ? 'skip' : 'refuse' })
@@ -30,6 +27,8 @@ function checkedJpeg(bytes: Uint8Array, settings: BuildSettings): JpegInfo {
   if (components !== 1 && components !== 3 && components !== 4) throw unsupported(`${components} components`)
   if (width * height > settings.maxPixels)
     throw new HeadraceError('E_LIMIT', `${width} x ${height} pixels are more than maxPixels, ${settings.maxPixels}`)
+  if (Math.max(width, height) > MAX_JPEG_SIDE)
+    throw new HeadraceError('E_LIMIT', `${width} x ${height} pixels: more than ${MAX_JPEG_SIDE} a side are not decoded`)
   if (!info.hasEndMarker && !settings.tolerant)
     throw new HeadraceError('E_CORRUPT', 'the JPEG is cut short: it has no end marker')
   return info
@@ -48,8 +47,8 @@ export class ImageIntake {
   constructor(settings: BuildSettings, frequencies: Frequencies) {
     this.#settings = settings
     this.#frequencies = frequencies
-    this.#transcoder = new Transcoder(settings)
     this.#permits = new Permits(settings.workers, settings.windowBytes)
+    this.#transcoder = new Transcoder(settings, this.#permits)
   }
 
   /** The picture as it is stored; at once where nothing has to be decoded. */
@@ -79,10 +78,7 @@ export class ImageIntake {
   }
 
   async #encode(bytes: Uint8Array, from: ImageType, jpeg?: JpegInfo): Promise<TakenImage> {
-    // of other types the pixels are not known yet: a few times their bytes is usual
-    const cost = jpeg ? jpeg.width * jpeg.height * WORK_BYTES_PER_PIXEL : bytes.length * 16
-    const stored = await this.#permits.run(cost, () => this.#transcoder.encode(bytes, from, jpeg))
-    return { ...stored, from }
+    return { ...(await this.#transcoder.encode(bytes, from, jpeg)), from }
   }
 
   async #decoded(stored: StoredImage, info: JpegInfo): Promise<TakenImage> {

@@ -1,6 +1,7 @@
 import { booleanOption, finiteNumber, knownOptions, oneOf, positiveInteger, progressOption } from '../../checks.ts'
 import { availableCores } from '../../cores.ts'
 import { type ErrorCode, HeadraceError } from '../../errors.ts'
+import { MAX_JPEG_SIDE } from '../../formats/jpeg.ts'
 
 export interface BuildProgress {
   /** Pictures stored so far, those of an earlier run that is resumed included. */
@@ -118,8 +119,6 @@ const OPTIONS: readonly (keyof BuildSettings)[] = [
 /** 2^30 / 6: twice the 1 GiB / 4 / 3 above which Pillow warns of a decompression bomb; it refuses above this. */
 const DEFAULT_MAX_PIXELS = 178_956_970
 const DEFAULT_WINDOW_BYTES = 256 * 1024 * 1024
-/** JPEG's limit on a side. */
-const JPEG_MAX_SIDE = 65_535
 
 function names(option: string, value: readonly string[] | undefined): readonly string[] | undefined {
   if (value === undefined) return undefined
@@ -138,8 +137,8 @@ export function buildSettings(options: BuildOptions): BuildSettings {
   return {
     encoding,
     compact,
-    maxSide: maxSide === undefined ? undefined : positiveInteger('maxSide', maxSide, JPEG_MAX_SIDE),
-    shortSide: shortSide === undefined ? undefined : positiveInteger('shortSide', shortSide, JPEG_MAX_SIDE),
+    maxSide: maxSide === undefined ? undefined : positiveInteger('maxSide', maxSide, MAX_JPEG_SIDE),
+    shortSide: shortSide === undefined ? undefined : positiveInteger('shortSide', shortSide, MAX_JPEG_SIDE),
     quality: positiveInteger('quality', options.quality ?? 95, 100),
     workers: positiveInteger('workers', options.workers ?? availableCores(), 1024),
     onError: oneOf('onError', options.onError ?? 'throw', ['throw', 'skip']),

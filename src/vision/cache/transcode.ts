@@ -1,17 +1,26 @@
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
-import type { Metadata, Sharp, SharpOptions } from 'sharp'
+import type { Sharp, SharpOptions } from 'sharp'
 import { HeadraceError, isHeadraceError } from '../../errors.ts'
 import type { ImageType } from '../../formats/image-type.ts'
-import type { JpegInfo } from '../../formats/jpeg.ts'
+import { type JpegInfo, MAX_JPEG_SIDE } from '../../formats/jpeg.ts'
 import type { StoredImage } from './columns.ts'
-import { fittedSize } from './fitted-size.ts'
+import { fittedSize, type PixelSize } from './fitted-size.ts'
 import { decodeWhole } from './full-decode.ts'
 import type { BuildSettings } from './options.ts'
+import type { Permits } from './permits.ts'
 
-/** JPEG's limit on a side. */
-const JPEG_MAX_SIDE = 65_535
+/** Sample formats that become 8 bits without being clipped. */
+const DEPTHS: readonly string[] = ['uchar', 'ushort']
+
+/**
+ * Bytes that encoding takes a pixel, measured. Of the source: baseline JPEG and PNG are read in strips, progressive and
+ * interlaced ones and all other types are held whole. Of the result: its blocks, twice, for optimised tables.
+ */
+const STRIP_BYTES = 2
+const WHOLE_BYTES = 9
+const RESULT_BYTES = 13
 
 /** Which sharp encodes: its output may change with its version. Reads its package file; sharp itself is not loaded. */
 export function sharpVersion(): string {
@@ -47,61 +56,92 @@ function fromSharp(error: unknown): HeadraceError {
  * - CMYK JPEG goes through our own decoder (CMYK as Pillow converts it) before it is scaled.
  * - Chroma is kept in full (4:4:4), but a 4:2:0 JPEG that is scaled stays 4:2:0.
  * - Scaling is antialiased (Lanczos-3), and only ever down.
- * - What the decoder warns about is an error unless `tolerant`.
+ * - Numbers that 8 or 16 unsigned bits do not hold (float, signed, 32-bit) are refused: sharp would clip them.
+ * - What the decoder warns about is an error, `tolerant` or not: encoded anew, damage would look like a sound picture.
+ *
+ * As many are encoded at once as the permits let, each by its cost in memory.
  */
 export class Transcoder {
   readonly #settings: BuildSettings
+  readonly #permits: Permits
 
-  constructor(settings: BuildSettings) {
+  constructor(settings: BuildSettings, permits: Permits) {
     this.#settings = settings
+    this.#permits = permits
   }
 
   async encode(bytes: Uint8Array, type: ImageType, jpeg?: JpegInfo): Promise<StoredImage> {
     if (type === 'bmp') throw new HeadraceError('E_UNSUPPORTED', 'BMP pictures are not read')
-    const { tolerant, maxPixels } = this.#settings
-    const { default: sharp } = await import('sharp')
+    if (jpeg !== undefined && !jpeg.hasEndMarker)
+      throw new HeadraceError('E_CORRUPT', 'the JPEG is cut short: it has no end marker')
     try {
-      if (jpeg?.components === 4) {
-        const { width, height } = jpeg
-        const pixels = await decodeWhole(bytes, jpeg, 'pixels', this.#settings)
-        return await this.#finish(
-          sharp(pixels, { raw: { width, height, channels: 3 } }),
-          { width, height, channels: 3 },
-          jpeg,
-        )
-      }
-      const options: SharpOptions = {
-        failOn: tolerant ? 'none' : 'warning',
-        ignoreIcc: true,
-        limitInputPixels: maxPixels,
-        sequentialRead: true,
-      }
-      const metadata = await sharp(bytes, options).metadata()
-      return await this.#finish(sharp(bytes, options).removeAlpha(), metadata, jpeg)
+      return await (jpeg?.components === 4 ? this.#encodeCmyk(bytes, jpeg) : this.#encode(bytes, type, jpeg))
     } catch (error) {
       throw fromSharp(error)
     }
   }
 
+  async #encodeCmyk(bytes: Uint8Array, jpeg: JpegInfo): Promise<StoredImage> {
+    const { width, height } = jpeg
+    const target = this.#target(jpeg)
+    const rules = { ...this.#settings, tolerant: false }
+    return this.#permits.run(costOf(jpeg, target, WHOLE_BYTES), async () => {
+      const { default: sharp } = await import('sharp')
+      const pixels = await decodeWhole(bytes, jpeg, 'pixels', rules)
+      return this.#finish(sharp(pixels, { raw: { width, height, channels: 3 } }), target, { channels: 3, jpeg })
+    })
+  }
+
+  async #encode(bytes: Uint8Array, type: ImageType, jpeg: JpegInfo | undefined): Promise<StoredImage> {
+    const { default: sharp } = await import('sharp')
+    const options: SharpOptions = {
+      failOn: 'warning',
+      ignoreIcc: true,
+      limitInputPixels: this.#settings.maxPixels,
+      sequentialRead: true,
+    }
+    const source = await sharp(bytes, options).metadata()
+    if (!DEPTHS.includes(source.depth))
+      throw new HeadraceError('E_UNSUPPORTED', `its numbers are ${source.depth}: only 8 and 16 unsigned bits are read`)
+    const target = this.#target(source)
+    const inStrips = (type === 'jpeg' || type === 'png') && !source.isProgressive
+    const cost = costOf(source, target, inStrips ? STRIP_BYTES : WHOLE_BYTES)
+    return this.#permits.run(cost, () =>
+      this.#finish(sharp(bytes, options).removeAlpha(), target, { channels: source.channels, jpeg }),
+    )
+  }
+
+  /** The size of the result, and whether the picture has to be scaled to it. */
+  #target(source: PixelSize): Target {
+    const { maxSide, shortSide } = this.#settings
+    const fitted = fittedSize(source, maxSide, shortSide)
+    const { width, height } = fitted ?? source
+    if (Math.max(width, height) > MAX_JPEG_SIDE)
+      throw new HeadraceError('E_LIMIT', `${width} x ${height} pixels: a JPEG has at most ${MAX_JPEG_SIDE} a side`)
+    return { width, height, scaled: fitted !== undefined }
+  }
+
   async #finish(
     picture: Sharp,
-    source: Pick<Metadata, 'width' | 'height' | 'channels'>,
-    jpeg: JpegInfo | undefined,
+    { width, height, scaled }: Target,
+    { channels, jpeg }: { readonly channels: number; readonly jpeg: JpegInfo | undefined },
   ): Promise<StoredImage> {
-    const { maxSide, shortSide, quality } = this.#settings
-    const size = fittedSize(source, maxSide, shortSide)
-    const { width, height } = size ?? source
-    if (width > JPEG_MAX_SIDE || height > JPEG_MAX_SIDE)
-      throw new HeadraceError('E_LIMIT', `${width} x ${height} pixels: a JPEG has at most ${JPEG_MAX_SIDE} a side`)
-    const gray = source.channels === 1 || source.channels === 2
+    const gray = channels === 1 || channels === 2
     // shrinking while loading is kept to what leaves the result as good as without it
-    const sized = size
+    const sized = scaled
       ? picture.resize(width, height, { fit: 'fill', kernel: 'lanczos3', fastShrinkOnLoad: false })
       : picture
     const { data, info } = await sized
       .toColourspace(gray ? 'b-w' : 'srgb')
-      .jpeg({ quality, chromaSubsampling: jpeg?.sampling === '4:2:0' ? '4:2:0' : '4:4:4' })
+      .jpeg({ quality: this.#settings.quality, chromaSubsampling: jpeg?.sampling === '4:2:0' ? '4:2:0' : '4:4:4' })
       .toBuffer({ resolveWithObject: true })
     return { bytes: data, width: info.width, height: info.height }
   }
+}
+
+type Target = PixelSize & { readonly scaled: boolean }
+
+/** Memory that encoding a picture takes, in bytes. */
+function costOf(source: PixelSize, target: PixelSize, sourceBytes: number): number {
+  return source.width * source.height * sourceBytes + target.width * target.height * RESULT_BYTES
 }

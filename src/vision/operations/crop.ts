@@ -1,5 +1,6 @@
 import { finiteNumber, knownOptions, oneOf, positiveInteger, show } from '../../checks.ts'
 import { HeadraceError } from '../../errors.ts'
+import { MAX_JPEG_SIDE } from '../../formats/jpeg.ts'
 import { plainCenter, ratioCenter, resizedCenter } from '../crops/center.ts'
 import { directLaw, type RandomResizedParameters, slipstreamLaw, torchvisionLaw } from '../crops/random-resized.ts'
 import type { CropOperation } from './types.ts'
@@ -7,19 +8,16 @@ import type { CropOperation } from './types.ts'
 /** Output pixels: the side of a square, or [height, width]. */
 export type Size = number | readonly [number, number]
 
-/** libjpeg's largest side. */
-const MAX_SIDE = 65_500
-
 function sides(size: Size): { width: number; height: number } {
   if (Array.isArray(size)) {
     if (size.length !== 2)
       throw new HeadraceError('E_USAGE', `size must be a number or [height, width], but got ${show(size)}`)
     return {
-      height: positiveInteger('size[0]', size[0], MAX_SIDE),
-      width: positiveInteger('size[1]', size[1], MAX_SIDE),
+      height: positiveInteger('size[0]', size[0], MAX_JPEG_SIDE),
+      width: positiveInteger('size[1]', size[1], MAX_JPEG_SIDE),
     }
   }
-  const side = positiveInteger('size', size, MAX_SIDE)
+  const side = positiveInteger('size', size, MAX_JPEG_SIDE)
   return { width: side, height: side }
 }
 
@@ -86,7 +84,7 @@ export function centerCrop(size: Size, options: { readonly ratio?: number } = {}
 /** torchvision's Resize(resize) followed by CenterCrop(size): the usual validation transform, in one pass. */
 export function resizeCenterCrop(resize: number, size: Size): CropOperation {
   const { width, height } = sides(size)
-  const side = positiveInteger('resize', resize, MAX_SIDE)
+  const side = positiveInteger('resize', resize, MAX_JPEG_SIDE)
   if (Math.max(width, height) > side)
     throw new HeadraceError('E_USAGE', `size must not exceed resize (${side}), but got ${show(size)}`)
   return { operation: 'crop', name: 'resizeCenterCrop', width, height, law: resizedCenter(side, width, height) }
