@@ -15,5 +15,7 @@ export const staticChecks = [
   check('unused code', ['knip', '--no-progress']),
   check('publint', ['publint', '--strict']),
   check('package types', ['attw', '--pack', '.', '--profile', 'esm-only']),
+  // As they are for someone with neither skipLibCheck nor @types/node.
+  check('types alone', ['tsc', '-p', 'test/public-api/consumer.json']),
   check('documentation', ['typedoc']),
 ]

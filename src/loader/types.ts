@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 import type { Sample } from '../datasets/types.ts'
 import type { DType, Tensor, TypedArray } from '../dtype.ts'
 import type { ErrorCode } from '../errors.ts'

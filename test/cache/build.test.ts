@@ -60,6 +60,7 @@ describe('a cache of a folder', () => {
       bytes: sizes.reduce((a, b) => a + b, 0),
       sourceBytes: 19653 + 25593 + 54828 + 22036,
       reencoded: {},
+      unpacked: {},
       skipped: [],
       ignored: ['LICENSES.md'],
       seconds: expect.any(Number),

@@ -1,6 +1,7 @@
 import { combineCrc32c } from '../../formats/crc32c.ts'
 import { type NpyDescr, npyHeader } from '../../formats/npy.ts'
 import { native } from '../../native.ts'
+import type { Extent } from './extent.ts'
 import { writeAt } from './write-at.ts'
 
 /** What an .npy file's header says about its rows. */
@@ -8,12 +9,6 @@ export interface RowType {
   readonly descr: NpyDescr
   /** Elements a row: absent where the array has one axis only. */
   readonly columns?: number
-}
-
-/** How far a file has come: bytes after the header and their CRC-32C. */
-export interface Extent {
-  readonly bytes: number
-  readonly crc: number
 }
 
 /** Bytes on their way to a file. */

@@ -4,7 +4,8 @@ import type { Field, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { closeDescriptor, makeFolders, openDescriptor, syncDescriptor } from '../../storage/descriptor.ts'
-import { AppendFile, type Extent, type RowType } from './append-file.ts'
+import { AppendFile, type RowType } from './append-file.ts'
+import type { Extents } from './extent.ts'
 import { BLOB_ROW, BLOB_ROW_BYTES, CHECKSUM, filesOf, isFloat, storageOf, TEXT_ROW, TEXT_ROW_BYTES } from './layout.ts'
 import { writeAt } from './write-at.ts'
 
@@ -16,9 +17,6 @@ export interface StoredImage {
 }
 
 export type StoredValue = StoredImage | Uint8Array | string | number | bigint
-
-/** Where each file ends: what a build that goes on starts from. */
-export type Extents = Readonly<Record<string, Extent>>
 
 /** Emptied if it is there. */
 const FRESH = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC

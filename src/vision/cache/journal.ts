@@ -4,7 +4,7 @@ import { z } from 'zod'
 import type { ErrorCode } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { closeDescriptor, openDescriptor, readRegularFile } from '../../storage/descriptor.ts'
-import type { Extents } from './columns.ts'
+import type { Extents } from './extent.ts'
 import type { Skipped } from './options.ts'
 import { writeAt } from './write-at.ts'
 

@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { readRegularFile } from '../../storage/descriptor.ts'
-import type { Extents } from './columns.ts'
+import type { Extents } from './extent.ts'
 import { isFieldName, MANIFEST } from './layout.ts'
 
 /** Version of what we add to slipstream's layout. */

@@ -2,7 +2,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { npyHeader } from '../../formats/npy.ts'
 import { native } from '../../native.ts'
-import type { Extent } from './append-file.ts'
+import type { Extent } from './extent.ts'
 import { FREQUENCIES, FREQUENCIES_SHAPE, frequenciesFile } from './layout.ts'
 import { corrupt, readTable } from './stored-table.ts'
 
