@@ -9,12 +9,12 @@ struct Rgb {
 };
 
 // 64 pixels are three registers of 64 bytes. Byte k of the 192 is channel k % 3 of pixel k / 3.
-struct alignas(64) RgbTables {
+struct RgbTables {
   // Of each channel: where its pixels lie in the first two registers, and in the third; which are in the third.
-  uint8_t split[3][2][64] = {};
+  alignas(64) uint8_t split[3][2][64] = {};
   uint64_t third[3] = {};
   // Of each register: which bytes of R (0..63) and G (64..127) it takes, which of B; which are B's.
-  uint8_t join[3][2][64] = {};
+  alignas(64) uint8_t join[3][2][64] = {};
   uint64_t blue[3] = {};
   constexpr RgbTables() {
     for (int k = 0; k < 192; ++k) {

@@ -1,11 +1,10 @@
-// Random blocks of coefficients, pictures of them, and strips in memory of exactly the size that may be read.
+// Random blocks of coefficients and pictures of them.
 #pragma once
 #include <random>
 #include <string>
 #include <vector>
 
 #include "../dct/coefficients.h"
-#include "../kernels/kernels.h"
 
 // What a block has beside its DC coefficient.
 enum class Content {
@@ -35,25 +34,3 @@ inline constexpr Sampling kSamplings[] = {{1, 1, 1}, {3, 1, 1}, {3, 2, 1}, {3, 1
 // to what can be packed under them.
 headrace::Coefficients randomPicture(int width, int height, const Sampling& sampling, int coarse, std::mt19937& random);
 bool operator==(const headrace::Coefficients& a, const headrace::Coefficients& b);
-
-// The sections of a strip, made from blocks as docs/formats/dct.md says and not as pack() does.
-struct Sections {
-  std::vector<uint8_t> dc, hdr, mask, nibbles, escapes, wides;
-
-  static Sections of(const std::vector<int16_t>& blocks);
-  size_t values() const;  // as MASK says
-  // Makes each section as long as the ones before it say: cut, or grown by telling bytes.
-  void measure(std::mt19937& random);
-  std::vector<uint8_t> joined() const;
-};
-
-// The sections where decodeStrip finds them, each with kStripPadding bytes of noise behind it and not a byte more.
-class PlacedStrip {
- public:
-  PlacedStrip(const Sections& sections, std::mt19937& random);
-  const headrace::PackedStrip& strip() const { return strip_; }
-
- private:
-  std::vector<uint8_t> memory_[6];
-  headrace::PackedStrip strip_;
-};

@@ -6,12 +6,6 @@ using namespace headrace;
 
 namespace {
 
-std::vector<const Kernels*> allTables() {
-  auto tables = simdTables();
-  tables.push_back(&kScalarKernels);
-  return tables;
-}
-
 const Case exact("interleave, deinterleave, reverse and normalise write exactly n", [](Check& check) {
   std::mt19937 random(11);
   const float scale[3] = {1, 2, 3}, bias[3] = {0, 1, 2};

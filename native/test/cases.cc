@@ -43,6 +43,12 @@ std::vector<const headrace::Kernels*> simdTables() {
   return {tables + 1, tables + count};
 }
 
+std::vector<const headrace::Kernels*> allTables() {
+  auto tables = simdTables();
+  tables.push_back(&headrace::kScalarKernels);
+  return tables;
+}
+
 std::vector<uint8_t> randomBytes(size_t n, std::mt19937& random) {
   std::vector<uint8_t> bytes(n);
   for (uint8_t& byte : bytes) byte = uint8_t(random());

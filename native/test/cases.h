@@ -45,5 +45,6 @@ struct Guarded {
 
 // Every available table but the scalar one.
 std::vector<const headrace::Kernels*> simdTables();
+std::vector<const headrace::Kernels*> allTables();
 std::vector<uint8_t> randomBytes(size_t n, std::mt19937& random);
 inline size_t roundUp(size_t n) { return (n + headrace::kRowAlign - 1) / headrace::kRowAlign * headrace::kRowAlign; }

@@ -1,20 +1,16 @@
 // Packed pictures against libjpeg: the JPEG that jpeg_writer makes holds the same coefficients, and libjpeg-turbo gives
 // it the pixels that PackedReader gives.
 #include <algorithm>
-#include <cstdlib>
 
 #include "../dct/jpeg_writer.h"
 #include "../dct/pack.h"
 #include "../dct/packed_reader.h"
 #include "../src/jpeg_reader.h"
-#include "blocks.h"
-#include "cases.h"
+#include "samples.h"
 
 using namespace headrace;
 
 namespace {
-
-constexpr double kAnySize = 1e9;
 
 // RGB of a rectangle, whether rows or planes come.
 class Pixels final : public RowSink {

@@ -88,9 +88,7 @@ const Case scalarInterleaving("scalar deinterleave takes every third byte", [](C
 
 const Case reversing("reverse is byte reversal for 0..200 samples", [](Check& check) {
   std::mt19937 random(2);
-  auto tables = simdTables();
-  tables.push_back(&kScalarKernels);
-  for (const Kernels* kernels : tables) {
+  for (const Kernels* kernels : allTables()) {
     for (size_t n = 0; n <= 200; ++n) {
       const auto in = randomBytes(n, random);
       std::vector<uint8_t> out(n);
@@ -123,10 +121,8 @@ const Case verticals("vertical equals scalar for 1..40 rows of any 16-bit sample
 });
 
 const Case normalizing("normalizeF32 is two rounded operations, every table, value, channel and length", [](Check& check) {
-  auto tables = simdTables();
-  tables.push_back(&kScalarKernels);
   std::mt19937 random(4);
-  for (const Kernels* kernels : tables) {
+  for (const Kernels* kernels : allTables()) {
     for (const Normalization& by : kNormalizations) {
       for (size_t channels : {1, 3}) {
         for (size_t n = 0; n <= 260; n += n < 150 ? 1 : 5) {
@@ -145,12 +141,10 @@ const Case normalizing("normalizeF32 is two rounded operations, every table, val
 });
 
 const Case halving("normalizeF16 is the nearest half, ties to even, for all 256 values and subnormals", [](Check& check) {
-  auto tables = simdTables();
-  tables.push_back(&kScalarKernels);
   std::vector<uint8_t> in(3 * 256 + 2);
   for (size_t i = 0; i < in.size(); ++i) in[i] = uint8_t(i / 3);
   std::vector<uint16_t> out(in.size());
-  for (const Kernels* kernels : tables) {
+  for (const Kernels* kernels : allTables()) {
     for (const Normalization& by : kNormalizations) {
       for (size_t channels : {1, 3}) {
         kernels->normalizeF16(in.data(), in.size(), by.scale, by.bias, channels, out.data());
@@ -165,11 +159,9 @@ const Case halving("normalizeF16 is the nearest half, ties to even, for all 256 
 });
 
 const Case everyHalf("normalizeF16 gives every half back, and rounds the ties between them to even", [](Check& check) {
-  auto tables = simdTables();
-  tables.push_back(&kScalarKernels);
   const std::vector<uint8_t> ones(64, 1);
   std::vector<uint16_t> out(ones.size());
-  for (const Kernels* kernels : tables) {
+  for (const Kernels* kernels : allTables()) {
     for (unsigned bits = 0; bits < 0x7c00; ++bits) {
       const float value = float(halfValue(bits)), tie = float((halfValue(bits) + halfValue(bits + 1)) / 2);
       const float scale[3] = {value, tie, -tie}, bias[3] = {0, 0, -0.0f};

@@ -110,8 +110,6 @@ Result decode(const Kernels& kernels, const RansTable& table, const std::vector<
 
 const Case coding("every table decodes what was encoded, one stream or two, any lengths, to settled states", [](Check& check) {
   std::mt19937 random(41);
-  auto tables = simdTables();
-  tables.push_back(&kScalarKernels);
   for (unsigned round = 0; round < 400; ++round) {
     const RansTable table = tableOf(randomCounts(round, random));
     std::vector<Coded> coded;
@@ -131,7 +129,7 @@ const Case coding("every table decodes what was encoded, one stream or two, any 
       ransEncode(table, phases, code);
       coded.push_back(placed(code, random));
     }
-    for (const Kernels* kernels : tables) {
+    for (const Kernels* kernels : allTables()) {
       const Result result = decode(*kernels, table, coded, contexts, random);
       check.that(result.sound, "%s round %u: out of words", kernels->name, round);
       for (size_t k = 0; k < coded.size(); ++k) {
@@ -170,8 +168,6 @@ const Case hostile("ransSymbols gives scalar's verdict, symbols and states for a
 
 const Case cut("a stream that is one word shorter is refused, alone and beside a whole one", [](Check& check) {
   std::mt19937 random(43);
-  auto tables = simdTables();
-  tables.push_back(&kScalarKernels);
   const RansTable table = tableOf(randomCounts(2, random));
   for (size_t n = 40; n < 120; ++n) {
     const Contexts contexts{{std::vector<uint8_t>(n, 3)}};
@@ -182,7 +178,7 @@ const Case cut("a stream that is one word shorter is refused, alone and beside a
     const Coded whole = placed(code, random);
     for (const size_t missing : {1, 2}) {
       const Coded shorter = placed({code.begin(), code.end() - long(missing)}, random);
-      for (const Kernels* kernels : tables) {
+      for (const Kernels* kernels : allTables()) {
         check.that(!decode(*kernels, table, {shorter}, {contexts}, random).sound, "%s n=%zu", kernels->name, n);
         check.that(!decode(*kernels, table, {shorter, whole}, {contexts, contexts}, random).sound, "%s n=%zu first of two", kernels->name, n);
         check.that(!decode(*kernels, table, {whole, shorter}, {contexts, contexts}, random).sound, "%s n=%zu second of two", kernels->name, n);

@@ -6,10 +6,31 @@
 #include "../kernels/scalar_dct.h"
 #include "blocks.h"
 #include "cases.h"
+#include "sections.h"
 
 using namespace headrace;
 
 namespace {
+
+// The sections where decodeStrip finds them, each with kStripPadding bytes of noise behind it and not a byte more.
+class PlacedStrip {
+ public:
+  PlacedStrip(const Sections& sections, std::mt19937& random) {
+    const std::vector<uint8_t>* from[6] = {&sections.dc, &sections.hdr, &sections.mask, &sections.nibbles, &sections.escapes, &sections.wides};
+    for (int i = 0; i < 6; ++i) {
+      memory_[i] = randomBytes(from[i]->size() + kStripPadding, random);
+      std::copy(from[i]->begin(), from[i]->end(), memory_[i].begin());
+    }
+    strip_ = {memory_[0].data(), memory_[1].data(), memory_[2].data(), memory_[3].data(), memory_[4].data(), memory_[5].data(),
+              uint32_t(sections.hdr.size()), uint32_t(sections.mask.size()), uint32_t(sections.values()), uint32_t(sections.escapes.size()),
+              uint32_t(sections.wides.size() / 2)};
+  }
+  const PackedStrip& strip() const { return strip_; }
+
+ private:
+  std::vector<uint8_t> memory_[6];
+  PackedStrip strip_;
+};
 
 constexpr uint8_t kUntouched = 0x5a;
 
@@ -112,28 +133,13 @@ const Case longStrips("decodeStrip equals scalar on strips of hundreds of blocks
   }
 });
 
-// Bytes of the sections other than they were, and lengths that follow from them: whoever makes a PackedStrip counts.
-void damage(Sections& sections, std::mt19937& random) {
-  std::vector<uint8_t>* all[] = {&sections.dc, &sections.hdr, &sections.mask, &sections.nibbles, &sections.escapes, &sections.wides};
-  const uint8_t telling[] = {0x80, 0x00, 0xff, 0x01, 0x7f};
-  for (unsigned i = random() % 3; i <= 2; ++i) {
-    std::vector<uint8_t>& section = *all[random() % 6];
-    if (section.empty()) continue;
-    const uint8_t to = telling[random() % std::size(telling)];
-    uint8_t& byte = section[random() % section.size()];
-    if (random() % 5 == 0) std::fill(section.begin(), section.end(), to);
-    else byte = random() % 2 ? to : uint8_t(byte ^ 1 << random() % 8);
-  }
-  sections.measure(random);
-}
-
 const Case hostile("decodeStrip gives scalar's verdict and samples for strips that only damage makes", [](Check& check) {
   std::mt19937 random(23);
   int accepted = 0, refused = 0;
   for (int round = 0; round < 12000; ++round) {
     const Table table(round % 2 ? 20 : 65535, random);
     Sections sections = Sections::of(randomBlocks(1 + random() % 9, kMixes[size_t(round) % std::size(kMixes)], 2000, 400, random));
-    damage(sections, random);
+    sections.damage(random);
     const PlacedStrip placed(sections, random);
     const uint32_t blocks = placed.strip().blocks, first = random() % blocks, last = first + 1 + random() % (blocks - first);
     for (const auto& [from, to] : {std::pair(first, last), std::pair(0u, blocks), std::pair(first, first + 1)}) {
@@ -156,7 +162,7 @@ const Case parts("a strip that decodes as a whole decodes in every part, to the 
   for (int round = 0; round < 2000; ++round) {
     const Table table(40, random);
     Sections sections = Sections::of(randomBlocks(2 + random() % 7, kMixes[size_t(round) % std::size(kMixes)], 300, 300, random));
-    if (round % 4) damage(sections, random);
+    if (round % 4) sections.damage(random);
     const PlacedStrip placed(sections, random);
     const uint32_t blocks = placed.strip().blocks;
     for (const Kernels* kernels : {&kScalarKernels, chooseKernels(nullptr, nullptr)}) {
@@ -178,8 +184,6 @@ const Case parts("a strip that decodes as a whole decodes in every part, to the 
 
 const Case meanings("a strip that says things the long way means what it says, and DC's place in a mask is refused", [](Check& check) {
   std::mt19937 random(25);
-  auto tables = simdTables();
-  tables.push_back(&kScalarKernels);
   const Table table(1, random);
   std::vector<int16_t> blocks(3 * 64);
   blocks[64] = -5;
@@ -189,7 +193,7 @@ const Case meanings("a strip that says things the long way means what it says, a
   const PlacedStrip lengthy({{0, 0x80, 5}, {0, 3, 0}, {0x0e, 0}, {0x00, 0xf0}, {3, 0x80, 0}, {0xfb, 0xff, 0xf8, 0xff}}, random);
   const PlacedStrip wrong({{0, 0, 0}, {0, 1, 0}, {0x01}, {0x01}, {}, {}}, random);
   const Decoded expected = decode(kScalarKernels, brief.strip(), 0, 3, table.entries, random);
-  for (const Kernels* kernels : tables) {
+  for (const Kernels* kernels : allTables()) {
     check.that(expected.sound && decode(*kernels, lengthy.strip(), 0, 3, table.entries, random) == expected, "%s", kernels->name);
     check.that(!decode(*kernels, wrong.strip(), 0, 3, table.entries, random).sound, "%s takes DC's place", kernels->name);
     check.that(!decode(*kernels, wrong.strip(), 1, 2, table.entries, random).sound, "%s takes DC's place alone", kernels->name);
@@ -244,6 +248,16 @@ const Case counting("countEscapes equals scalar for 0..400 nibbles, reading kStr
   }
   const uint8_t three[kStripPadding] = {0x00, 0x80, 0x0f};
   check.that(kScalarKernels.countEscapes(three, 5) == 3 && kScalarKernels.countEscapes(three, 6) == 4, "scalar");
+});
+
+const Case bits("countBits equals scalar for 0..400 bytes, reading no more", [](Check& check) {
+  std::mt19937 random(30);
+  for (size_t n = 0; n <= 400; ++n) {
+    const auto bytes = random() % 4 ? randomBytes(n, random) : std::vector<uint8_t>(n, 0xff);
+    uint32_t expected = 0;
+    for (const uint8_t byte : bytes) expected += uint32_t(__builtin_popcount(byte));
+    for (const Kernels* kernels : allTables()) check.that(kernels->countBits(bytes.data(), n) == expected, "%s n=%zu", kernels->name, n);
+  }
 });
 
 const Case masking("scanMasks equals scalar for 0..40 blocks, reading and writing no more", [](Check& check) {

@@ -7,12 +7,6 @@ using namespace headrace;
 
 namespace {
 
-std::vector<const Kernels*> allTables() {
-  auto tables = simdTables();
-  tables.push_back(&kScalarKernels);
-  return tables;
-}
-
 // A row of n samples in memory of exactly what may be read: the sample before it, and kRowPadding bytes behind it, of
 // which the first is the sample after it.
 struct Row {
@@ -62,18 +56,16 @@ const Case vertical("upsample1x2 equals scalar for 1..100 samples, both biases, 
   }
 });
 
-const Case both("upsample2x2 equals scalar for 1..100 samples, with sums of n + 2 and kRowAlign", [](Check& check) {
+const Case both("upsample2x2 equals scalar for 1..100 samples and writes two a sample, rounded up to kRowAlign", [](Check& check) {
   std::mt19937 random(33);
   for (size_t n = 1; n <= 100; ++n) {
     for (unsigned kind = 0; kind < 5; ++kind) {
       const Row near(n, kind, random), far(n, kind, random);
       std::vector<uint8_t> expected(2 * n);
-      kScalarKernels.upsample2x2(near.samples(), far.samples(), n, nullptr, expected.data());
+      kScalarKernels.upsample2x2(near.samples(), far.samples(), n, expected.data());
       for (const Kernels* kernels : simdTables()) {
         Guarded<uint8_t> out(2 * roundUp(n));
-        std::vector<int16_t> sums(n + 2 + kRowAlign);
-        for (int16_t& sum : sums) sum = int16_t(random());
-        kernels->upsample2x2(near.samples(), far.samples(), n, sums.data(), out.data());
+        kernels->upsample2x2(near.samples(), far.samples(), n, out.data());
         check.that(equal(out, expected), "%s n=%zu", kernels->name, n);
         check.that(out.intactFrom(2 * roundUp(n)), "%s n=%zu writes further", kernels->name, n);
       }
@@ -85,7 +77,6 @@ const Case edges("upsampling weighs the nearer sample three times and alternates
   const uint8_t near[1 + 3 + kRowPadding] = {10, 10, 21, 35, 35}, far[1 + 3 + kRowPadding] = {11, 11, 11, 11, 11};
   for (const Kernels* kernels : allTables()) {
     uint8_t out[2 * kRowAlign];
-    int16_t sums[3 + 2 + kRowAlign];
     const auto is = [&](std::initializer_list<int> expected, const char* what) {
       check.that(std::equal(expected.begin(), expected.end(), out), "%s %s: %d %d %d", kernels->name, what, out[0], out[1], out[2]);
     };
@@ -95,7 +86,7 @@ const Case edges("upsampling weighs the nearer sample three times and alternates
     is({10, 18, 29}, "1x2 above");
     kernels->upsample1x2(near + 1, far + 1, 2, 3, out);
     is({10, 19, 29}, "1x2 below");
-    kernels->upsample2x2(near + 1, far + 1, 3, sums, out);
+    kernels->upsample2x2(near + 1, far + 1, 3, out);
     is({10, 12, 16, 21, 26, 29}, "2x2");
   }
 });
@@ -131,6 +122,27 @@ const Case colourLengths("toRgb equals scalar for 1..100 random pixels, reading 
         kernels->toRgb(y.data(), cb.data(), cr.data(), n, r.data(), g.data(), b.data());
         check.that(equal(r, expected[0]) && equal(g, expected[1]) && equal(b, expected[2]), "%s n=%zu", kernels->name, n);
         check.that(r.intactFrom(roundUp(n)) && g.intactFrom(roundUp(n)) && b.intactFrom(roundUp(n)), "%s n=%zu writes further", kernels->name, n);
+      }
+    }
+  }
+});
+
+const Case fused("upsample2x2ToRgb is upsample2x2 of both chroma rows, then toRgb, for 1..100 samples", [](Check& check) {
+  std::mt19937 random(35);
+  for (size_t n = 1; n <= 100; ++n) {
+    for (unsigned kind = 0; kind < 5; ++kind) {
+      const Row cb[2] = {{n, kind, random}, {n, 4, random}}, cr[2] = {{n, 4, random}, {n, kind, random}};
+      const auto y = randomBytes(2 * roundUp(n), random);
+      std::vector<uint8_t> blue(2 * n), red(2 * n), expected[3];
+      for (auto& plane : expected) plane.resize(2 * n);
+      kScalarKernels.upsample2x2(cb[0].samples(), cb[1].samples(), n, blue.data());
+      kScalarKernels.upsample2x2(cr[0].samples(), cr[1].samples(), n, red.data());
+      kScalarKernels.toRgb(y.data(), blue.data(), red.data(), 2 * n, expected[0].data(), expected[1].data(), expected[2].data());
+      for (const Kernels* kernels : allTables()) {
+        Guarded<uint8_t> r(2 * roundUp(n)), g(2 * roundUp(n)), b(2 * roundUp(n));
+        kernels->upsample2x2ToRgb(y.data(), {cb[0].samples(), cb[1].samples()}, {cr[0].samples(), cr[1].samples()}, n, r.data(), g.data(), b.data());
+        check.that(equal(r, expected[0]) && equal(g, expected[1]) && equal(b, expected[2]), "%s n=%zu", kernels->name, n);
+        check.that(r.intactFrom(2 * roundUp(n)) && g.intactFrom(2 * roundUp(n)) && b.intactFrom(2 * roundUp(n)), "%s n=%zu writes further", kernels->name, n);
       }
     }
   }
