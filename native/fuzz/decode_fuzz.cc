@@ -1,12 +1,13 @@
 // libFuzzer target of decodeImage, the addon's way from untrusted bytes to pixels. Input: an option header (Options and
-// ViewOptions below, all zeros: the whole picture as NHWC uint8), then the bytes of the JPEG.
+// ViewOptions below, all zeros: the whole picture as NHWC uint8), then the bytes of a JPEG or of a packed picture.
 //
 // Held for every input, besides what the sanitizers see:
 //   - no byte is written outside the outputs, not by libjpeg either (it is not instrumented, so canaries watch it);
 //   - the fault and the pixels do not depend on what the scratch decoded before, nor on the instruction set: a fresh
 //     scratch with the scalar kernels says what must come out of a used one with the chosen kernels;
 //   - a fault leaves zeros;
-//   - views that share one decode get the pixels that each gets alone.
+//   - views that share one decode get the pixels that each gets alone;
+//   - a JPEG that can be packed has the same pixels packed, plain and compact.
 //
 // make short | long | replay | corpus in this folder; a single input: build/fuzz/decode_fuzz <file>
 #include <algorithm>
@@ -19,7 +20,10 @@
 
 #include <sanitizer/asan_interface.h>
 
+#include "../dct/compact.h"
+#include "../dct/pack.h"
 #include "../src/image_decode.h"
+#include "packed_input.h"
 
 namespace headrace {
 
@@ -90,6 +94,17 @@ class Output {
   std::unique_ptr<uint8_t[]> memory_;
 };
 
+// As in a field of packed coefficients: each sample is what it begins as.
+const Storage& storage() {
+  static const RansTable table = [] {
+    RansTable made;
+    made.build(fuzzFrequencies());
+    return made;
+  }();
+  static const Storage storage{true, &table};
+  return storage;
+}
+
 struct Job {
   Picture picture;
   JpegOptions options;
@@ -107,7 +122,7 @@ Outcome decode(const Job& job, Scratch& scratch) {
   uint8_t* places[kMaxViews];
   for (size_t k = 0; k < job.views.size(); k++)
     places[k] = outcome.out.emplace_back(job.boxes[k].outBytes(job.views[k])).data();
-  outcome.fault = decodeImage(job.picture, {}, job.options, job.views, job.boxes, {places, job.views.size()}, scratch);
+  outcome.fault = decodeImage(job.picture, storage(), job.options, job.views, job.boxes, {places, job.views.size()}, scratch);
   if (outcome.fault)
     for (const Output& out : outcome.out)
       if (!out.zero()) fail("a fault that left pixels", outcome.fault);
@@ -155,17 +170,27 @@ Box boxOf(const ViewOptions& options, const PixelRect& clip, View& view) {
   return box;
 }
 
-// What jobs_binding.cc promises holds: sides of 0 (both) to kMaxSide, clips of 0 to 65535, any doubles.
-Job jobOf(const Options& options, std::span<const uint8_t> jpeg) {
-  Job job{{jpeg, 64, 48}, {}, {}, {}};
-  job.options = {(options.flags & 1) != 0, (options.flags & 2) == 0, (options.flags & 4) != 0, kMaxPixels};
-  {
-    JpegReader reader;
-    if (!reader.open(jpeg.data(), jpeg.size(), job.options)) {
-      job.picture.width = reader.width() + ((options.flags & 8) != 0 ? 1 : 0);
-      job.picture.height = reader.height();
-    }
+// The size that a header says, where it says one.
+void setSize(Picture& picture, const JpegOptions& options) {
+  if (PackedPicture::isPacked(picture.bytes)) {
+    PackedPicture packed;
+    if (PackedPicture::parse(picture.bytes, packed)) return;
+    picture.width = packed.width;
+    picture.height = packed.height;
+    return;
   }
+  JpegReader reader;
+  if (reader.open(picture.bytes.data(), picture.bytes.size(), options)) return;
+  picture.width = reader.width();
+  picture.height = reader.height();
+}
+
+// What jobs_binding.cc promises holds: sides of 0 (both) to kMaxSide, clips of 0 to 65535, any doubles.
+Job jobOf(const Options& options, std::span<const uint8_t> bytes) {
+  Job job{{bytes, 64, 48}, {}, {}, {}};
+  job.options = {(options.flags & 1) != 0, (options.flags & 2) == 0, (options.flags & 4) != 0, kMaxPixels};
+  setSize(job.picture, job.options);
+  if ((options.flags & 8) != 0) job.picture.width++;
   for (size_t k = 0; k < 1 + options.views % kMaxViews; k++) {
     const ViewOptions& asked = options.view[k];
     View view{asked.width % (kMaxSide + 1), asked.height % (kMaxSide + 1), (asked.flags & 1) != 0,
@@ -216,6 +241,28 @@ std::vector<uint8_t> otherPicture() {
   return bytes;
 }
 
+// The same picture packed, where it can be: both forms, plain with bytes behind it that may be read.
+void checkPacked(Job job, const Outcome& wanted, const Kernels& kernels, Scratch& scratch) {
+  Coefficients coefficients;
+  std::vector<uint8_t> plain, compacted;
+  if (job.options.fastDct || !job.options.fancyUpsampling || PackedPicture::isPacked(job.picture.bytes)) return;
+  JpegOptions strict = job.options;
+  strict.tolerant = false;
+  JpegReader reader;
+  if (reader.open(job.picture.bytes.data(), job.picture.bytes.size(), strict) || reader.coefficients(coefficients)) return;
+  if (pack(coefficients, kernels, plain)) return;
+  const size_t size = plain.size();
+  plain.resize(size + kStripPadding);
+  if (const Fault fault = compact({plain.data(), size}, *storage().table, kernels, compacted)) fail("packed, but not made compact", fault);
+  for (const bool tight : {false, true}) {
+    job.picture.bytes = tight ? std::span<const uint8_t>(compacted) : std::span<const uint8_t>(plain.data(), size);
+    job.picture.readable = tight ? 0 : kStripPadding;
+    const Outcome packed = decode(job, scratch);
+    if (packed.fault) fail("packed, but not decoded", packed.fault);
+    if (packed.out != wanted.out) fail(tight ? "other pixels made compact" : "other pixels packed");
+  }
+}
+
 void run(const Job& job, size_t table) {
   static const std::vector<uint8_t> otherBytes = otherPicture();
   static const Job other{{otherBytes, 72, 56}, {false, true, false, kMaxPixels}, {View{96, 64}, View{}},
@@ -238,7 +285,9 @@ void run(const Job& job, size_t table) {
   if (wanted.fault.code != got.fault.code || std::strcmp(wanted.fault.reason, got.fault.reason) != 0)
     fail("the fault depends on what was decoded before", wanted.fault, got.fault);
   if (wanted.out != got.out) fail("the pixels depend on what was decoded before, or on the instruction set");
-  if (wanted.fault || job.views.size() == 1) return;
+  if (wanted.fault) return;
+  checkPacked(job, wanted, *tables[table], *used[table]);
+  if (job.views.size() == 1) return;
   for (size_t k = 0; k < job.views.size(); k++) {
     const Outcome alone = decode(part(job, k), fresh);
     if (!alone.fault && !(alone.out[0] == wanted.out[k])) fail("a view alone has other pixels than in a shared decode");

@@ -1,5 +1,7 @@
-# Writes the option headers that decode_fuzz.cc puts before a JPEG: 4 bytes, then 3 views of 46 bytes.
+# Writes the option headers that come before a picture. For decode_fuzz.cc: 4 bytes, then 3 views of 46 bytes.
 set -e
+out=$1
+set -- "$out/decode_fuzz"
 view() { # $1: flags, box, then little-endian pairs: width height, clip x y width height, box x y width height; $2: bytes of $1
   printf "$1"
   head -c $((46 - $2)) /dev/zero
@@ -22,3 +24,11 @@ none() { head -c 46 /dev/zero; }
   view '\0\1\0\0\0\0\0\0\0\0\0\0\0\0\0\40\0\40\0\100\0\100' 22
   view '\3\2\7\0\54\1\0\0\0\0\0\0\0\0\0\200\0\200\0\200\0\140' 22
 } >"$1/shared"
+
+# For packed_input.h: flags, a crop of 8 bytes, four edits of 6 bytes.
+# whole: the whole picture, with the table as it is. part: a crop, no byte to be read behind the sample.
+head -c 33 /dev/zero >"$out/packed_fuzz/whole"
+{
+  printf '\1\0\60\0\50\0\100\0\120'
+  head -c 24 /dev/zero
+} >"$out/packed_fuzz/part"
