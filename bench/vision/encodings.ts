@@ -4,7 +4,7 @@ import type { BenchVisionReport, BuildReport } from 'headrace'
 import { runJson } from './command.ts'
 import type { Extent } from './extent.ts'
 import { benchHeadrace } from './headrace.ts'
-import { Peer, type PeerOperation, peersFolder } from './peers.ts'
+import { Peer, type PeerName, type PeerOperation, peersFolder } from './peers.ts'
 import { cli } from './places.ts'
 import type { Rebuilt, RebuiltOperation } from './rebuilt.ts'
 import type { ImageSet } from './sets.ts'
@@ -57,8 +57,9 @@ const REBUILT: Readonly<Record<string, RebuiltOperation>> = {
   'libjpeg-turbo ISLOW, whole pictures': 'islow-decode',
 }
 
-const PEERS: readonly (readonly [string, 'ffcv' | 'slipstream', PeerOperation])[] = [
+const PEERS: readonly (readonly [string, PeerName, PeerOperation])[] = [
   ['FFCV rrc', 'ffcv', 'rrc'],
+  ['torch DataLoader rrc', 'torch', 'rrc'],
   ['slipstream rrc', 'slipstream', 'rrc'],
   ['slipstream yuv420 rrc', 'slipstream', 'rrc-yuv'],
 ]
@@ -105,7 +106,7 @@ export async function measureEncodings(
   const peers: Peer[] = []
   try {
     if (folder !== undefined)
-      for (const name of ['ffcv', 'slipstream'] as const) peers.push(await Peer.start(name, folder, set))
+      for (const name of ['ffcv', 'slipstream', 'torch'] as const) peers.push(await Peer.start(name, folder, set))
     const builds = new Map<Form, number[]>(FORMS.map(({ form }) => [form, []]))
     for (let round = 0; round < extent.rounds; round++)
       for (const { form } of FORMS) builds.get(form)?.push((await buildForm(set, form)).rate)
@@ -126,7 +127,8 @@ export async function measureEncodings(
       turns.push({ name, run: () => rebuilt.time(operation, set.cache, extent.epochs) })
     for (const [name, tool, operation] of PEERS) {
       const peer = peers.find((one) => one.name === tool)
-      if (peer !== undefined) turns.push({ name, run: () => peer.time(operation, batch, extent.epochs) })
+      if (peer !== undefined)
+        turns.push({ name, run: () => peer.time(operation, batch, tool === 'torch' ? 1 : extent.epochs) })
     }
 
     const rounds = new Map<string, Rate[]>()

@@ -5,7 +5,7 @@ import { made, sources } from './places.ts'
 import type { ImageSet } from './sets.ts'
 import type { Timed } from './statistics.ts'
 
-export type PeerName = 'ffcv' | 'slipstream'
+export type PeerName = 'ffcv' | 'slipstream' | 'torch'
 export type PeerOperation = 'rrc' | 'center' | 'crop' | 'decode' | 'raw' | 'rrc-yuv'
 
 interface Introduction {
@@ -41,7 +41,7 @@ export class Peer {
 
   static async start(name: PeerName, folder: string, set: ImageSet): Promise<Peer> {
     const work = join(made, 'peers', `${set.name}-${set.images}-${name}`)
-    const script = join(sources, 'peers.py')
+    const script = join(sources, 'peers', 'drive.py')
     const command = [join(folder, 'venv', 'bin', 'python'), script, name]
     const flags = ['--folder', set.folder, '--quality', String(set.quality), '--work', work]
     const conversation = new Conversation([...command, ...flags], {

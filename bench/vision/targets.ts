@@ -44,6 +44,7 @@ const NAMES: Readonly<Record<Tool, string>> = {
   headrace: 'headrace',
   ffcv: 'FFCV',
   slipstream: 'slipstream',
+  torch: 'torch DataLoader',
   'ffcv rebuilt': 'FFCV (rebuilt)',
   'slipstream rebuilt': 'slipstream (rebuilt)',
   memcpy: 'memcpy',

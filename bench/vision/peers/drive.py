@@ -1,6 +1,6 @@
-"""Drives the installed FFCV or slipstream: one tool a process, one request a line.
+"""Drives the installed FFCV, slipstream or torch DataLoader: one tool a process, one request a line.
 
-    python peers.py {ffcv,slipstream} --folder PHOTOS --quality Q --work FOLDER
+    python drive.py {ffcv,slipstream,torch} --folder PHOTOS --quality Q --work FOLDER
 
 The first line of output names the tool, its version and its files. Then each line of input,
 {"operation": "rrc", "batch": 256, "epochs": 2}, is answered with one line: {"epochs": [{images, seconds, cpuSeconds}]}
@@ -169,6 +169,44 @@ class SlipstreamSource:
         return {"image": path.read_bytes(), "label": label}
 
 
+class Torch:
+    """torch's DataLoader over the JPEG files with torchvision's transforms on Pillow's pictures, as people use it."""
+
+    def __init__(self, photos: Photos, _quality: int, _work: Path) -> None:
+        self.photos = photos
+        stored = sum(path.stat().st_size for path, _ in photos.items)
+        self.facts = {"version": version("torch"), "storedBytes": stored}
+
+    def loader(self, operation: str, batch: int) -> tuple[Iterable[Any], Callable[[Any], Sized]]:
+        import torch
+        from torch.utils.data import DataLoader
+        from torchvision import transforms
+
+        torch.set_num_threads(1)
+        crops: dict[str, Callable[[], Any]] = {
+            "rrc": lambda: transforms.RandomResizedCrop(SIDE),
+            "center": lambda: transforms.CenterCrop(SIDE),
+        }
+        transform = transforms.Compose([crops[operation](), transforms.PILToTensor()])
+        # On one core another process could only add switches.
+        loader = DataLoader(TorchSamples(self.photos, transform), batch_size=batch, num_workers=0)
+        return loader, lambda delivered: delivered[0]
+
+
+class TorchSamples:
+    def __init__(self, photos: Photos, transform: Callable[[Any], Any]) -> None:
+        self.photos, self.transform = photos, transform
+
+    def __len__(self) -> int:
+        return len(self.photos)
+
+    def __getitem__(self, index: int) -> tuple[Any, int]:
+        from PIL import Image
+
+        path, label = self.photos.items[index]
+        return self.transform(Image.open(path).convert("RGB")), label
+
+
 class Timer:
     def __init__(self, tool: Tool) -> None:
         self.tool = tool
@@ -195,7 +233,7 @@ class Timer:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("tool", choices=["ffcv", "slipstream"])
+    parser.add_argument("tool", choices=["ffcv", "slipstream", "torch"])
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--quality", type=int, required=True)
     parser.add_argument("--work", type=Path, required=True)
@@ -209,7 +247,7 @@ def main() -> None:
         answers.write(json.dumps(document) + "\n")
 
     options.work.mkdir(parents=True, exist_ok=True)
-    make = Ffcv if options.tool == "ffcv" else Slipstream
+    make = {"ffcv": Ffcv, "slipstream": Slipstream, "torch": Torch}[options.tool]
     tool: Tool = make(Photos(options.folder), options.quality, options.work)
     reply({"tool": options.tool, **tool.facts})
     timer = Timer(tool)
