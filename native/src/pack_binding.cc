@@ -1,6 +1,7 @@
 // packJpeg, unpackJpeg, countSymbols, ransFrequencies: pictures into and out of packed coefficients.
 #include <algorithm>
 #include <cstring>
+#include <mutex>
 #include <vector>
 
 #include "../dct/compact.h"
@@ -137,8 +138,18 @@ bool getRansTable(napi_env env, napi_value value, std::shared_ptr<RansTable>& ou
   if (napi_typeof(env, value, &type) == napi_ok && type == napi_undefined) return true;
   std::span<const uint16_t> frequencies;
   if (!getUint16s(env, value, "table", frequencies)) return false;
+  // A cache has one table for all its samples: calls nearly always bring the one that the last call brought.
+  static std::mutex mutex;
+  static std::shared_ptr<RansTable> last;
+  std::lock_guard lock(mutex);
+  if (last && std::equal(frequencies.begin(), frequencies.end(), last->frequencies.begin(), last->frequencies.end())) {
+    out = last;
+    return true;
+  }
   out = std::make_shared<RansTable>();
-  return out->build(frequencies) || throwType(env, "table", "16 rows of 256 frequencies, each at least 1, that sum to 1024 a row");
+  if (!out->build(frequencies)) return throwType(env, "table", "16 rows of 256 frequencies, each at least 1, that sum to 1024 a row");
+  last = out;
+  return true;
 }
 
 void bindPack(napi_env env, napi_value exports) {
