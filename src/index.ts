@@ -3,13 +3,22 @@
  * @packageDocumentation
  */
 export {
+  type AdviseOptions,
+  type AdviseProgress,
+  type AdviseReport,
+  adviseEncoding,
   type BenchProtocolOptions,
   type BenchProtocolReport,
   type BenchVisionOptions,
   type BenchVisionReport,
   benchProtocol,
   benchVision,
+  type EncodingAdvice,
+  type EncodingCandidate,
+  type EncodingFidelity,
+  type EncodingRate,
   type EpochResult,
+  type MeasuredEncoding,
   PROTOCOLS,
   type Protocol,
   type ProtocolEpoch,

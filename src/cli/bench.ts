@@ -15,6 +15,7 @@ import { flag } from './flags.ts'
 import { pipelineHelp } from './pipelines.ts'
 import { ProgressLine, rates } from './progress.ts'
 import { interrupted, print, printFacts, printJson } from './run.ts'
+import { printTable } from './table.ts'
 import { count, countFromZero, given, share } from './values.ts'
 
 /** What the library takes, from flags. */
@@ -181,17 +182,6 @@ function showProtocol(report: BenchProtocolReport): void {
     ['cache', describeCache(report)],
     ['peak memory', `${formatBytes(report.peakRssBytes)}, with pages of the cache`],
   ])
-}
-
-/** Columns, numbers to the right: they are what holds digits in every row. */
-function printTable(heads: readonly string[], rows: readonly (readonly string[])[]): void {
-  const columns = heads.map((head, i) => {
-    const cells = rows.map((row) => row[i] ?? '')
-    const width = Math.max(head.length, ...cells.map((cell) => cell.length))
-    const right = cells.every((cell) => /^[\d,.]+( %)?$|^unknown$/.test(cell))
-    return (cell: string) => (right ? cell.padStart(width) : cell.padEnd(width))
-  })
-  for (const row of [heads, ...rows]) print(columns.map((align, i) => align(row[i] ?? '')).join('  '))
 }
 
 function describeCache({ cache }: BenchVisionReport | BenchProtocolReport): string {

@@ -8,6 +8,7 @@ import {
   imageCacheInfo,
   verifyImageCache,
 } from '../vision/index.ts'
+import { advise } from './advise.ts'
 import { infoFacts } from './cache-info.ts'
 import { flag } from './flags.ts'
 import { duration, ProgressLine, rates } from './progress.ts'
@@ -16,11 +17,12 @@ import { count, given, quality } from './values.ts'
 
 export function cacheCommand(): Command {
   return new Command('cache')
-    .description('build, inspect, verify and export image caches')
+    .description('build, inspect, verify and export image caches, and choose how pictures are stored')
     .addCommand(build())
     .addCommand(info())
     .addCommand(verify())
     .addCommand(exportFiles())
+    .addCommand(advise())
 }
 
 interface BuildFlags {

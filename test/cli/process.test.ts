@@ -26,6 +26,8 @@ describe('usage errors end with 2, say what is wrong on stderr and print nothing
     [['cache', 'build', 'a', 'b', '--max-side', '12.5'], 'It must be a positive integer.'],
     [['cache', 'build', 'a', 'b', '--on-error', 'ignore'], 'Allowed choices are throw, skip.'],
     [['cache', 'build', 'a', 'b', '--encoding', 'png'], 'Allowed choices are jpeg, dct.'],
+    [['cache', 'advise'], "missing required argument 'source'"],
+    [['cache', 'advise', 'a', '--samples', '0'], 'It must be a positive integer.'],
     [['bench', 'vision', 'c'], "required option '--pipeline <name>' or '--protocol <name>' not specified"],
     [['bench', 'vision', 'c', '--protocol', 'ffcv'], 'Allowed choices are slipstream.'],
     [['bench', 'vision', 'c', '--pipeline', 'rcc'], 'Allowed choices are'],
@@ -55,6 +57,7 @@ describe('failures end with 1', () => {
   it.each([
     ['cache', 'info', '/nowhere/at.all'],
     ['cache', 'verify', '/nowhere/at.all'],
+    ['cache', 'advise', '/nowhere/at.all'],
     ['bench', 'vision', '/nowhere/at.all', '--pipeline', 'rrc'],
     ['bench', 'vision', '/nowhere/at.all', '--protocol', 'slipstream'],
     ['plan', '/nowhere/at.all'],
@@ -91,14 +94,19 @@ describe('help and version', () => {
     })
   })
 
-  it.each([['cache', 'build'], ['cache', 'info'], ['cache', 'verify'], ['bench', 'vision'], ['preview'], ['plan']])(
-    '%s %s has an example',
-    async (...command) => {
-      const { code, stdout } = await headrace(...command, '--help')
-      expect(code).toBe(0)
-      expect(stdout).toContain(`Example:\n  headrace ${command.join(' ')} `)
-    },
-  )
+  it.each([
+    ['cache', 'build'],
+    ['cache', 'info'],
+    ['cache', 'verify'],
+    ['cache', 'advise'],
+    ['bench', 'vision'],
+    ['preview'],
+    ['plan'],
+  ])('%s %s has an example', async (...command) => {
+    const { code, stdout } = await headrace(...command, '--help')
+    expect(code).toBe(0)
+    expect(stdout).toContain(`Example:\n  headrace ${command.join(' ')} `)
+  })
 })
 
 describe('help of a command', () => {

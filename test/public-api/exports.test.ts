@@ -8,6 +8,7 @@ it('the package exports these values; a name that goes or comes is a change for 
       "ImageCache",
       "PRESETS",
       "PROTOCOLS",
+      "adviseEncoding",
       "benchProtocol",
       "benchVision",
       "buildImageCache",

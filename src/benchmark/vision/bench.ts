@@ -13,6 +13,7 @@ import {
 } from '../../vision/index.ts'
 import { type TimedEpoch, timeEpoch } from './epoch.ts'
 import { openMeasured } from './measured-cache.ts'
+import { median } from './statistics.ts'
 
 export interface BenchVisionOptions {
   readonly pipeline: Preset
@@ -100,14 +101,6 @@ export interface BenchVisionReport {
   /** Images left out, and images that others stood in for, over all epochs. */
   readonly skipped: number
   readonly replaced: number
-}
-
-function median(values: readonly number[]): number {
-  const sorted = [...values].sort((a, b) => a - b)
-  const middle = sorted.length >> 1
-  return sorted.length % 2 === 1
-    ? (sorted[middle] as number)
-    : ((sorted[middle - 1] as number) + (sorted[middle] as number)) / 2
 }
 
 /** Times epochs over an image cache. */

@@ -1,4 +1,7 @@
+export { type AdviseOptions, type AdviseProgress, type AdviseReport, adviseEncoding } from './advise.ts'
 export { type BenchVisionOptions, type BenchVisionReport, benchVision, type EpochResult } from './bench.ts'
+export { type EncodingCandidate, nameOf } from './candidates.ts'
+export type { EncodingFidelity } from './fidelity.ts'
 export {
   type BenchProtocolOptions,
   type BenchProtocolReport,
@@ -9,3 +12,5 @@ export {
   type ProtocolProgress,
   type ProtocolRun,
 } from './protocol.ts'
+export type { EncodingAdvice, MeasuredEncoding } from './recommend.ts'
+export type { EncodingRate } from './turns.ts'

@@ -1,6 +1,7 @@
 import type { Sample } from '../../datasets/types.ts'
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { native } from '../../native.ts'
+import { spreadEvenly } from '../../sampling/spread.ts'
 import type { BuildSource } from './build-source.ts'
 import { ImageIntake } from './intake.ts'
 import { FREQUENCIES_SHAPE } from './layout.ts'
@@ -39,10 +40,8 @@ export async function learnFrequencies(source: BuildSource, settings: BuildSetti
   const fields = Object.entries(source.schema).filter(([, { kind }]) => kind === 'image')
   const counts = new Map(fields.map(([name]) => [name, new Float64Array(COUNTS)]))
   const intake = new ImageIntake({ ...settings, compact: false }, new Map())
-  const length = source.length ?? 0
-  const samples = Math.min(length, TRAINING_SAMPLES)
-  const ids = Array.from({ length: samples }, (_, i) => Math.floor(((i + 0.5) * length) / samples))
-  for (let start = 0; start < samples; start += settings.workers) {
+  const ids = spreadEvenly(source.length ?? 0, TRAINING_SAMPLES)
+  for (let start = 0; start < ids.length; start += settings.workers) {
     throwIfAborted(settings.signal, 'the build')
     const some = ids.slice(start, start + settings.workers)
     await Promise.allSettled(some.map((id) => count(sample, id, intake, counts)))
