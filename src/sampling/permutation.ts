@@ -1,6 +1,7 @@
 import { nonNegativeInteger, show } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
-import { highWord, MAX_WORD, threefry, viewKey } from './random.ts'
+import { highWord, TWO_32 } from '../words.ts'
+import { MAX_WORD, threefry, viewKey } from './random.ts'
 
 /** Keys of the order are drawn apart from every view's; the NUL keeps it off the names that people give to views. */
 const ORDER_STREAM = viewKey('order\0')
@@ -13,8 +14,6 @@ const ROUNDS = 8
 const ROUNDS_WHEN_SMALL = 20
 const SMALL = 2 ** 12
 
-const TWO_32 = 2 ** 32
-
 /**
  * 32 well-mixed bits of a value below 2^27 under two key words: the lowbias32 finalizer (C. Wellons, T. Ettinger) with
  * the second word added half-way. Its last xor-shift is left out: only the top bits of the result count here.
@@ -26,7 +25,7 @@ function mix(value: number, key0: number, key1: number): number {
 }
 
 /**
- * A shuffle of 0 .. length-1 as arithmetic instead of an index array: a keyed bijection with its inverse.
+ * A shuffle of 0 .. length-1 as arithmetic instead of an index array: a keyed bijection.
  *
  * A position is a cell (left, right) of an a x b grid that is just big enough. Alternating additive Feistel rounds
  * move it: left += F(right) mod a, then right += F(left) mod b, each with its own key. A cell past `length` is moved on
@@ -48,18 +47,11 @@ export class Permutation {
     this.#a = Math.ceil(Math.sqrt(length))
     this.#b = length === 0 ? 0 : Math.ceil(length / this.#a)
     const block = new Int32Array(2)
-    threefry(seed | 0, highWord(seed), epoch | 0, stream | 0, block)
+    threefry(seed | 0, highWord(seed) | 0, epoch | 0, stream | 0, block)
     const [key0 = 0, key1 = 0] = block
     const rounds = length < SMALL ? ROUNDS_WHEN_SMALL : ROUNDS
     this.#keys = new Int32Array(2 * rounds)
     for (let round = 0; round < rounds; round++) threefry(key0, key1, round, 0, this.#keys.subarray(2 * round))
-  }
-
-  /** The id at a position. */
-  permute(position: number): number {
-    const out = new Float64Array(1)
-    this.fill(position, out)
-    return out[0] ?? 0
   }
 
   /** The ids at positions start .. start + out.length - 1. E_USAGE if they are not all within 0 .. length-1. */
@@ -98,28 +90,5 @@ export class Permutation {
         row++
       }
     }
-  }
-
-  /** The position at which `id` stands: `permute(invert(id)) === id`. E_USAGE if it is not within 0 .. length-1. */
-  invert(id: number): number {
-    const { length } = this
-    if (!Number.isSafeInteger(id) || id < 0 || id >= length)
-      throw new HeadraceError('E_USAGE', `id must be within 0 .. ${length - 1}, but got ${show(id)}`)
-    const a = this.#a
-    const b = this.#b
-    const keys = this.#keys
-    let left = Math.floor(id / b)
-    let right = id - left * b
-    let position: number
-    do {
-      for (let k = keys.length - 4; k >= 0; k -= 4) {
-        right -= Math.floor((mix(left, keys[k + 2] ?? 0, keys[k + 3] ?? 0) >>> 0) * (b / TWO_32))
-        if (right < 0) right += b
-        left -= Math.floor((mix(right, keys[k] ?? 0, keys[k + 1] ?? 0) >>> 0) * (a / TWO_32))
-        if (left < 0) left += a
-      }
-      position = left * b + right
-    } while (position >= length)
-    return position
   }
 }

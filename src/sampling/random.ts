@@ -1,4 +1,5 @@
 import { nonNegativeInteger } from '../checks.ts'
+import { highWord } from '../words.ts'
 
 /**
  * Random numbers by name instead of by turn: every draw is a pure function of (seed, epoch, view, sample, repeat,
@@ -10,13 +11,6 @@ export const MAX_WORD = 0xffffffff
 
 /** Ties the third key word to the first two (Skein's C240, its low 32 bits, as in Random123). */
 const PARITY = 0x1bd11bda
-
-const TWO_32 = 2 ** 32
-
-/** The high 32 bits of a safe integer of 0 or more; `| 0` gives the low ones. */
-export function highWord(value: number): number {
-  return Math.floor(value / TWO_32) | 0
-}
 
 /**
  * Threefry-2x32 with 20 rounds (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC'11), equal to
@@ -104,7 +98,7 @@ export class Draws {
     nonNegativeInteger('epoch', epoch, MAX_WORD)
     nonNegativeInteger('view', view, MAX_WORD)
     const block = this.#block
-    threefry(seed | 0, highWord(seed), epoch | 0, view | 0, block)
+    threefry(seed | 0, highWord(seed) | 0, epoch | 0, view | 0, block)
     this.#epochKey0 = block[0] ?? 0
     this.#epochKey1 = block[1] ?? 0
     this.begin(0)
@@ -113,7 +107,7 @@ export class Draws {
   /** Turns to a sample; `repeat` counts its appearances within the epoch (padding, replacement), from 0. */
   begin(sample: number, repeat = 0): void {
     const block = this.#block
-    threefry(this.#epochKey0, this.#epochKey1, sample | 0, highWord(sample), block)
+    threefry(this.#epochKey0, this.#epochKey1, sample | 0, highWord(sample) | 0, block)
     this.#sampleKey0 = block[0] ?? 0
     this.#sampleKey1 = block[1] ?? 0
     this.#repeat = repeat | 0
@@ -124,10 +118,5 @@ export class Draws {
     const block = this.#block
     threefry(this.#sampleKey0, this.#sampleKey1, index | 0, this.#repeat, block)
     return (((block[0] ?? 0) >>> 5) * 67108864 + ((block[1] ?? 0) >>> 6)) / 9007199254740992
-  }
-
-  /** Draw `index` as an integer of 0 .. n-1; no value is off its 1/n by more than 2^-53. */
-  integerAt(index: number, n: number): number {
-    return Math.floor(this.at(index) * n)
   }
 }

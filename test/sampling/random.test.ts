@@ -100,17 +100,6 @@ describe('Draws', () => {
     expect(largest).toBeLessThan(1)
   })
 
-  test('integerAt takes every value of 0 .. n-1 equally often', () => {
-    const draws = new Draws(9, 0)
-    const counts = new Float64Array(7)
-    for (let i = 0; i < 70_000; i++) {
-      const value = draws.integerAt(i, 7)
-      counts[value] = (counts[value] ?? 0) + 1
-    }
-    expect(counts.length).toBe(7)
-    expect(Math.abs(unevenness(counts))).toBeLessThan(4)
-  })
-
   test.each<[number, number, number, string]>([
     [-1, 0, 0, 'seed must be an integer of 0 or more, but got -1'],
     [0.5, 0, 0, 'seed must be an integer of 0 or more, but got 0.5'],

@@ -4,6 +4,7 @@ import type { Field, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { closeDescriptor, makeFolders, openDescriptor, syncDescriptor } from '../../storage/descriptor.ts'
+import { highWord, lowWord } from '../../words.ts'
 import { AppendFile, type RowType } from './append-file.ts'
 import type { Extents } from './extent.ts'
 import { BLOB_ROW, BLOB_ROW_BYTES, CHECKSUM, filesOf, isFloat, storageOf, TEXT_ROW, TEXT_ROW_BYTES } from './layout.ts'
@@ -21,11 +22,9 @@ export type StoredValue = StoredImage | Uint8Array | string | number | bigint
 /** Emptied if it is there. */
 const FRESH = constants.O_RDWR | constants.O_CREAT | constants.O_TRUNC
 
-const TWO_32 = 2 ** 32
-
 function setUint64(block: Buffer, value: number, at: number): void {
-  block.writeUInt32LE(value % TWO_32, at)
-  block.writeUInt32LE(Math.floor(value / TWO_32), at + 4)
+  block.writeUInt32LE(lowWord(value), at)
+  block.writeUInt32LE(highWord(value), at + 4)
 }
 
 /** Adds one value to the files of its field. Values fit their field: `prepareSample` has seen to that. */
