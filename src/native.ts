@@ -24,6 +24,8 @@ export interface NativeFault {
   readonly row: number
   readonly code: 'E_CORRUPT' | 'E_UNSUPPORTED' | 'E_LIMIT'
   readonly reason: string
+  /** Bad whatever is made of it: found before a pixel was decoded. Otherwise another crop may miss the damage. */
+  readonly lasting: boolean
 }
 
 /** Columns of `DecodeJob.boxes`, float64 each, one row a (sample, view): the plan of one picture as numbers. */
@@ -100,7 +102,7 @@ export interface ConvertJob {
 }
 
 /** Why a sample has no other form. */
-export type Refusal = Omit<NativeFault, 'row'>
+export type Refusal = Pick<NativeFault, 'code' | 'reason'>
 
 interface Addon {
   info(): NativeInfo
@@ -110,8 +112,8 @@ interface Addon {
   dropPages(map: MappedBytes): void
   /** The share of the file's pages that are in memory, 0..1 (mincore). */
   residentShare(map: MappedBytes): number
-  /** A copy of bytes [offset, offset + size). */
-  readMapped(map: MappedBytes, offset: number, size: number): Uint8Array
+  /** Fills `out` with the bytes from `offset` on. EIO where the file cannot be read there. */
+  readMapped(map: MappedBytes, offset: number, out: Uint8Array): void
   /** CRC-32C (Castagnoli) of data, continuing from `initial`. */
   crc32c(data: Uint8Array, initial?: number): number
   /** CRC-32C of many ranges of a mapped file, on the pool. Rejects where the file cannot be read. */

@@ -36,7 +36,7 @@ constexpr size_t kMaxViews = 3;
 constexpr size_t kMaxTables = 4;
 constexpr double kMaxPixels = 1 << 20;
 constexpr size_t kMaxOutput = 1 << 18;  // pixels of one view, for speed
-constexpr int kMaxSide = 65500;         // what jobs_binding.cc lets through as the sides of a view
+constexpr size_t kMaxWork = 1 << 24;    // source rows times output columns of one view, for speed
 
 constexpr float kScale[] = {0.01712475f, 0.017507f, 0.01742919f}, kBias[] = {-2.117904f, -2.0357141f, -1.8044444f};
 
@@ -203,6 +203,9 @@ Job jobOf(const Options& options, std::span<const uint8_t> bytes) {
     Box box = boxOf(asked, clipOf(asked, job.picture.width, job.picture.height), view);
     const auto fits = [&] { return static_cast<size_t>(box.outWidth(view)) * static_cast<size_t>(box.outHeight(view)) <= kMaxOutput; };
     if (!fits()) view.width = std::max(1, view.width), view.height = 1;
+    // Every source row is resized to the width of the output, also where that has one row.
+    const size_t columns = std::max<size_t>(1, kMaxWork / static_cast<size_t>(std::max(1, box.clip.height)));
+    if (view.width > 0) view.width = static_cast<int>(std::min(static_cast<size_t>(view.width), columns));
     job.views.push_back(view);
     job.boxes.push_back(box);
   }

@@ -8,8 +8,15 @@ enum class FaultCode { none, corrupt, unsupported, limit };
 
 struct Fault {
   FaultCode code = FaultCode::none;
+  bool lasting = false;  // whatever is made of the picture; otherwise another crop may miss it
   char reason[200] = "";
   explicit operator bool() const { return code != FaultCode::none; }
+
+  Fault always() const {
+    Fault fault = *this;
+    fault.lasting = true;
+    return fault;
+  }
 
   template <typename... Values>
   static Fault of(FaultCode code, const char* format, Values... values) {

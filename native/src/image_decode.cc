@@ -7,8 +7,6 @@
 namespace headrace {
 namespace {
 
-// Output sides and picture sides beyond this are refused: libjpeg's own limit on a side.
-constexpr int kMaxSide = 65500;
 // Bytes of rows between the two passes of a resize; 16384 rows to 8192 x 16 pixels still fit.
 constexpr double kMaxRing = 256 << 20;
 
@@ -24,8 +22,11 @@ Fault check(const Box& box, const View& view, int width, int height) {
     return Fault::of(FaultCode::limit, "%.0f rows to %d of %d pixels need more than %.0f MiB", box.height, box.outHeight(view),
                      box.outWidth(view), kMaxRing / (1 << 20));
   }
-  return Fault::of(FaultCode::limit, "crop %d,%d %dx%d lies outside the picture of %dx%d", clip.x, clip.y, clip.width, clip.height,
-                   width, height);
+  if (!clipInside)
+    return Fault::of(FaultCode::limit, "crop %d,%d %dx%d lies outside the picture of %dx%d", clip.x, clip.y, clip.width, clip.height,
+                     width, height);
+  return Fault::of(FaultCode::limit, "box %g,%g %gx%g to %dx%d pixels cannot be resized", box.x, box.y, box.width, box.height,
+                   box.outWidth(view), box.outHeight(view));
 }
 
 // Rows into memory, for views that share one decode.
@@ -66,7 +67,8 @@ Fault decodeShared(std::span<const View> views, std::span<const Box> boxes, std:
 
 Fault checkPicture(int width, int height, const Picture& picture, std::span<const View> views, std::span<const Box> boxes) {
   if (width != picture.width || height != picture.height)
-    return Fault::of(FaultCode::corrupt, "the header says %dx%d pixels, the metadata %dx%d", width, height, picture.width, picture.height);
+    return Fault::of(FaultCode::corrupt, "the header says %dx%d pixels, the metadata %dx%d", width, height, picture.width, picture.height)
+        .always();
   for (size_t k = 0; k < views.size(); k++)
     if (const Fault fault = check(boxes[k], views[k], width, height)) return fault;
   return {};
@@ -75,7 +77,7 @@ Fault checkPicture(int width, int height, const Picture& picture, std::span<cons
 Fault decodeJpeg(const Picture& picture, const JpegOptions& options, std::span<const View> views, std::span<const Box> boxes,
                  std::span<uint8_t* const> out, Scratch& scratch) {
   JpegReader& reader = scratch.reader;
-  if (const Fault fault = reader.open(picture.bytes.data(), picture.bytes.size(), options)) return fault;
+  if (const Fault fault = reader.open(picture.bytes.data(), picture.bytes.size(), options)) return fault.always();
   if (const Fault fault = checkPicture(reader.width(), reader.height(), picture, views, boxes)) return fault;
   if (views.size() > 1) return decodeShared(views, boxes, out, scratch);
   const PixelRect rect = scratch.resampler.begin(views[0], boxes[0], out[0]);
@@ -86,7 +88,7 @@ Fault decodeJpeg(const Picture& picture, const JpegOptions& options, std::span<c
 Fault decodePacked(const Picture& picture, const Storage& storage, double maxPixels, std::span<const View> views,
                    std::span<const Box> boxes, std::span<uint8_t* const> out, Scratch& scratch) {
   PackedReader& reader = scratch.packed;
-  if (const Fault fault = reader.open(picture.bytes, picture.readable, storage.table, maxPixels)) return fault;
+  if (const Fault fault = reader.open(picture.bytes, picture.readable, storage.table, maxPixels)) return fault.always();
   if (const Fault fault = checkPicture(reader.width(), reader.height(), picture, views, boxes)) return fault;
   PixelRect all = Resampler::reach(views[0], boxes[0]);
   for (size_t k = 1; k < views.size(); k++) all = unionOf(all, Resampler::reach(views[k], boxes[k]));

@@ -43,6 +43,7 @@ class BatchTask : public PromiseTask {
       napi_set_named_property(env, object, "row", numberValue(env, static_cast<double>(row)));
       napi_set_named_property(env, object, "code", stringValue(env, nameOf(fault.code)));
       napi_set_named_property(env, object, "reason", stringValue(env, fault.reason));
+      napi_set_named_property(env, object, "lasting", boolValue(env, fault.lasting));
       napi_set_element(env, list, i, object);
     }
     return list;
@@ -117,8 +118,8 @@ bool readView(napi_env env, napi_value object, size_t samples, View& view, std::
   size_t width = 0, height = 0;
   std::string layout, dtype;
   std::span<const double> places;
-  if (!getSize(env, property(env, object, "width"), "width", width, 65500) ||
-      !getSize(env, property(env, object, "height"), "height", height, 65500) ||
+  if (!getSize(env, property(env, object, "width"), "width", width, kMaxSide) ||
+      !getSize(env, property(env, object, "height"), "height", height, kMaxSide) ||
       !getString(env, property(env, object, "layout"), "layout", layout) ||
       !getString(env, property(env, object, "dtype"), "dtype", dtype) ||
       !readTriple(env, property(env, object, "scale"), "scale", view.scale) ||
@@ -243,7 +244,7 @@ class CopyTask final : public BatchTask {
       std::span<const uint8_t> bytes;
       Fault fault = source_.at(row, bytes);
       if (!fault && bytes.size() > rows_->stride)
-        fault = Fault::of(FaultCode::limit, "%zu bytes do not fit a row of %zu", bytes.size(), rows_->stride);
+        fault = Fault::of(FaultCode::limit, "%zu bytes do not fit a row of %zu", bytes.size(), rows_->stride).always();
       if (fault) {
         bytes = {};
         report(row, fault);
@@ -251,7 +252,7 @@ class CopyTask final : public BatchTask {
       uint8_t* target = memory_->data() + rows_->offset + row * rows_->stride;
       size_t& dirty = rows_->dirty[row];
       if (!withBusGuard([&] { if (!bytes.empty()) std::memcpy(target, bytes.data(), bytes.size()); })) {
-        report(row, Fault::of(FaultCode::corrupt, "%s", kUnreadable));
+        report(row, Fault::of(FaultCode::corrupt, "%s", kUnreadable).always());
         dirty = bytes.size();
         bytes = {};
       }

@@ -50,7 +50,6 @@ class JpegReader {
     jpeg_error_mgr base;
     jmp_buf jump;
     char message[JMSG_LENGTH_MAX];
-    bool warned;
     bool tolerant;
     FaultCode code;  // what the error at hand is
   };

@@ -80,22 +80,21 @@ napi_value residentShare(napi_env env, napi_callback_info info) {
   return map ? numberValue(env, map->residentShare()) : nullptr;
 }
 
+// The caller brings the memory: Node-API ends the process where an ArrayBuffer cannot be had, JavaScript throws.
 napi_value readMapped(napi_env env, napi_callback_info info) {
   size_t count = 3;
   napi_value arguments[3] = {};
   napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
   const auto map = mapOf(env, arguments[0]);
-  size_t offset = 0, size = 0;
-  if (!map || !getSize(env, arguments[1], "offset", offset) || !getSize(env, arguments[2], "size", size)) return nullptr;
-  if (offset > map->size() || size > map->size() - offset)
-    return throwError(env, "ERANGE", "bytes " + std::to_string(offset) + " + " + std::to_string(size) + " lie outside the file of " +
+  size_t offset = 0;
+  std::span<uint8_t> out;
+  if (!map || !getSize(env, arguments[1], "offset", offset) || !getBytes(env, arguments[2], "out", out)) return nullptr;
+  if (offset > map->size() || out.size() > map->size() - offset)
+    return throwError(env, "ERANGE", "bytes " + std::to_string(offset) + " + " + std::to_string(out.size()) + " lie outside the file of " +
                                          std::to_string(map->size()) + " bytes");
-  void* data = nullptr;
-  napi_value buffer = nullptr, array = nullptr;
-  if (napi_create_arraybuffer(env, size, &data, &buffer) != napi_ok) return nullptr;
-  if (!withBusGuard([&] { if (size > 0) std::memcpy(data, map->data() + offset, size); })) return throwError(env, "EIO", kUnreadable);
-  napi_create_typedarray(env, napi_uint8_array, size, buffer, 0, &array);
-  return array;
+  if (!withBusGuard([&] { if (!out.empty()) std::memcpy(out.data(), map->data() + offset, out.size()); }))
+    return throwError(env, "EIO", kUnreadable);
+  return undefinedValue(env);
 }
 
 napi_value crc32cOf(napi_env env, napi_callback_info info) {
@@ -164,14 +163,13 @@ napi_value crc32cMapped(napi_env env, napi_callback_info info) {
 
 napi_value tryLock(napi_env env, napi_callback_info info) {
   size_t count = 1;
-  napi_value argument = nullptr, result = nullptr;
+  napi_value argument = nullptr;
   napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
   size_t fd = 0;
   if (!getSize(env, argument, "fd", fd, 1 << 30)) return nullptr;
   const int status = ::flock(static_cast<int>(fd), LOCK_EX | LOCK_NB);
   if (status != 0 && errno != EWOULDBLOCK) return throwError(env, "EIO", std::string("flock: ") + std::strerror(errno));
-  napi_get_boolean(env, status == 0, &result);
-  return result;
+  return boolValue(env, status == 0);
 }
 
 }  // namespace
@@ -207,7 +205,7 @@ bool BytesSource::read(napi_env env, napi_value job) {
 Fault BytesSource::at(size_t sample, std::span<const uint8_t>& out) const {
   const double offset = offsets[sample], size = sizes[sample];
   if (!(offset >= 0) || !(size >= 0) || offset + size > static_cast<double>(bytes.size()))
-    return Fault::of(FaultCode::corrupt, "bytes %.0f + %.0f lie outside the file of %zu bytes", offset, size, bytes.size());
+    return Fault::of(FaultCode::corrupt, "bytes %.0f + %.0f lie outside the file of %zu bytes", offset, size, bytes.size()).always();
   out = bytes.subspan(static_cast<size_t>(offset), static_cast<size_t>(size));
   return {};
 }

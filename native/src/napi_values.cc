@@ -103,6 +103,12 @@ napi_value numberValue(napi_env env, double value) {
   return result;
 }
 
+napi_value boolValue(napi_env env, bool value) {
+  napi_value result = nullptr;
+  napi_get_boolean(env, value, &result);
+  return result;
+}
+
 napi_value stringValue(napi_env env, const std::string& value) {
   napi_value result = nullptr;
   napi_create_string_utf8(env, value.c_str(), value.size(), &result);

@@ -30,6 +30,7 @@ napi_value property(napi_env env, napi_value object, const char* name);
 std::vector<napi_value> arrayItems(napi_env env, napi_value array);
 
 napi_value numberValue(napi_env env, double value);
+napi_value boolValue(napi_env env, bool value);
 napi_value stringValue(napi_env env, const std::string& value);
 napi_value undefinedValue(napi_env env);
 

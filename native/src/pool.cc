@@ -1,7 +1,8 @@
 #include "pool.h"
 
 #include <algorithm>
-#include <thread>
+
+#include <pthread.h>
 
 #include "scratch.h"
 
@@ -20,10 +21,13 @@ void Pool::submit(std::shared_ptr<Task> task) {
   }
   const size_t useful = std::min(task->items_, task->threads_);
   {
-    std::lock_guard lock(mutex_);
-    while (threads_ < task->threads_) {
-      std::thread([this] { work(); }).detach();
-      threads_++;
+    std::unique_lock lock(mutex_);
+    const size_t wanted = wantedThreads(*task);
+    while (threads_ < wanted && startThread()) threads_++;
+    if (threads_ == 0) {
+      lock.unlock();
+      workAlone(*task);
+      return;
     }
     tasks_.push_back(std::move(task));
   }
@@ -31,6 +35,36 @@ void Pool::submit(std::shared_ptr<Task> task) {
     wake_.notify_one();
   else
     wake_.notify_all();
+}
+
+// Threads for the items that are left of all tasks and of one more, and no more than that one may have. Needs the mutex.
+size_t Pool::wantedThreads(const Task& task) const {
+  const auto use = [](const Task& one) {
+    const size_t next = std::min(one.next_.load(std::memory_order_relaxed), one.items_);
+    return std::min(one.items_ - next + one.workers_, one.threads_);
+  };
+  size_t wanted = use(task);
+  for (const auto& other : tasks_) wanted += use(*other);
+  return std::min(wanted, task.threads_);
+}
+
+// False where the system gives no more threads: those there are do the work.
+bool Pool::startThread() {
+  const auto start = [](void* pool) -> void* {
+    static_cast<Pool*>(pool)->work();
+    return nullptr;
+  };
+  pthread_t thread;
+  if (pthread_create(&thread, nullptr, start, this) != 0) return false;
+  pthread_detach(thread);
+  return true;
+}
+
+// Not one thread can be had: the work is done on the thread that asks for it.
+void Pool::workAlone(Task& task) {
+  Scratch scratch;
+  for (size_t item = 0; item < task.items_; item++) task.run(item, scratch);
+  task.finished();
 }
 
 // The first task that has items left and whose group may use one more thread. Needs the mutex.

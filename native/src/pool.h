@@ -22,8 +22,6 @@ class Task {
   // Called once, on the thread that finished the last item.
   virtual void finished() = 0;
 
-  size_t items() const { return items_; }
-
  private:
   friend class Pool;
   const size_t items_, group_, threads_;
@@ -42,7 +40,10 @@ class Pool {
  private:
   Pool() = default;
   void work();
+  void workAlone(Task& task);
   std::shared_ptr<Task> take();
+  size_t wantedThreads(const Task& task) const;
+  bool startThread();
 
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -52,10 +52,11 @@ std::shared_ptr<Slot::Rows> Slot::rows(size_t offset, size_t stride, size_t coun
     own = *found;
     rows_.erase(found);
   } else {
-    own = std::make_shared<Rows>(Rows{offset, stride, offset < touched_ ? stride : 0, {}});
+    own = std::make_shared<Rows>(Rows{offset, stride, {}});
   }
   // Rows that were not there before may lie where something else was.
-  if (own->dirty.size() < count) own->dirty.resize(count, offset + stride * own->dirty.size() < touched_ ? stride : own->unseen);
+  if (own->dirty.size() < count) own->dirty.resize(count, offset + stride * own->dirty.size() < touched_ ? stride : 0);
+  own->used = count;
   writes(offset, end);
   rows_.push_back(own);
   return own;
@@ -64,6 +65,15 @@ std::shared_ptr<Slot::Rows> Slot::rows(size_t offset, size_t stride, size_t coun
 void Slot::writes(size_t begin, size_t end) {
   std::erase_if(rows_, [&](const auto& rows) { return rows->offset < end && begin < rows->offset + rows->stride * rows->dirty.size(); });
   touched_ = std::max(touched_, end);
+}
+
+void Slot::leased(size_t bytes) {
+  std::erase_if(rows_, [&](const auto& rows) { return rows->used == 0 && rows->offset < bytes; });
+  for (const auto& rows : rows_) {
+    if (rows->used > 0 && rows->offset + rows->stride * rows->used < bytes) rows->dirty.resize(rows->used);
+    rows->used = 0;
+  }
+  touched_ = std::max(touched_, bytes);
 }
 
 }  // namespace headrace

@@ -38,16 +38,20 @@ class Slot {
 
   // Rows of variable length in a fixed stride read as zeros behind their end. Only the bytes that an earlier, longer row
   // left there need clearing, so each row's dirty length is kept, as long as nothing else writes into the rows' bytes.
+  // (To clear all of them each time would cost a third of the speed of stored bytes. So what a consumer writes behind
+  // the end of a row stays there until a longer row comes: loader/types.ts says so.)
   struct Rows {
     size_t offset, stride;
-    size_t unseen;  // how far a row behind those of `dirty` is dirty
     std::vector<size_t> dirty;
+    size_t used = 0;  // rows written since the last lease
   };
   // The state of `count` rows for a task that is about to write them. The task holds it: fields of a batch are written
   // at the same time, each with rows of its own. JavaScript thread.
   std::shared_ptr<Rows> rows(size_t offset, size_t stride, size_t count);
   // Something else is about to write bytes [begin, end). JavaScript thread.
   void writes(size_t begin, size_t end);
+  // JavaScript gets the first `bytes` bytes, and may write what is not rows of this batch. JavaScript thread.
+  void leased(size_t bytes);
 
  private:
   std::shared_ptr<SlotMemory> memory_;

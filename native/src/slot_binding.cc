@@ -62,6 +62,7 @@ napi_value leaseSlot(napi_env env, napi_callback_info info) {
   const auto slot = slotOf(env, arguments[0]);
   if (!slot || !getSize(env, arguments[1], "bytes", bytes)) return nullptr;
   if (bytes > slot->size()) return throwType(env, "bytes", ("at most the slot's " + std::to_string(slot->size())).c_str()), nullptr;
+  slot->leased(bytes);
   // The lease holds the mapping: the buffer stays valid whatever becomes of the slot.
   auto* held = new std::shared_ptr<SlotMemory>(slot->memory());
   napi_value buffer = nullptr;

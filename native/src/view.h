@@ -7,6 +7,9 @@
 
 namespace headrace {
 
+// Output sides and picture sides beyond this are refused: libjpeg's own limit on a side.
+constexpr int kMaxSide = 65500;
+
 enum class PixelType { uint8, float16, float32 };
 
 inline size_t bytesOf(PixelType type) { return type == PixelType::uint8 ? 1 : type == PixelType::float16 ? 2 : 4; }

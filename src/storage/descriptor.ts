@@ -41,6 +41,12 @@ export function syncDescriptor(fd: number): Promise<void> {
   })
 }
 
+export function truncateDescriptor(fd: number, length: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.ftruncate(fd, length, (error) => (error ? reject(error) : resolve()))
+  })
+}
+
 /** `modified`: milliseconds since 1970. */
 export function touchDescriptor(fd: number, modified: number): Promise<void> {
   const seconds = modified / 1000
@@ -85,7 +91,11 @@ export async function writeAll(fd: number, bytes: Uint8Array, signal?: AbortSign
 export function allocate(length: number, key: string): Uint8Array {
   if (length > bufferLimits.MAX_LENGTH)
     throw new HeadraceError('E_LIMIT', `${key}: ${length} bytes do not fit into one array; read it in ranges`, { key })
-  return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+  try {
+    return new Uint8Array(Buffer.allocUnsafeSlow(length).buffer)
+  } catch (cause) {
+    throw new HeadraceError('E_LIMIT', `${key}: there is no memory for ${length} bytes`, { key, cause })
+  }
 }
 
 /** Without O_NONBLOCK, opening a named pipe that nobody writes to would never return; for files it means nothing. */

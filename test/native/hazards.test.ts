@@ -35,7 +35,7 @@ describe('arguments of the wrong kind', () => {
     ['detach', () => native.detach(new Uint8Array(1) as never), 'buffer must be an ArrayBuffer'],
     [
       'readMapped',
-      () => native.readMapped({ handle: {}, bytes: 1 }, 0, 1),
+      () => native.readMapped({ handle: {}, bytes: 1 }, 0, new Uint8Array(1)),
       'map must be a mapped file that is not unmapped yet',
     ],
     ['crc32c', () => native.crc32c([1, 2] as never), 'must be a Uint8Array'],
@@ -84,11 +84,16 @@ describe('a mapped file', () => {
     await writeFile(path, new Uint8Array(3 * 65536).fill(9))
     const map = native.mapFile(path)
     await truncate(path, 65536)
-    expect(native.readMapped(map, 0, 65536).every((byte) => byte === 9)).toBe(true)
-    expect(() => native.readMapped(map, 131072, 10)).toThrow()
+    const bytes = new Uint8Array(65536)
+    native.readMapped(map, 0, bytes)
+    expect(bytes.every((byte) => byte === 9)).toBe(true)
+    expect(() => native.readMapped(map, 131072, new Uint8Array(10))).toThrow(
+      'the mapped file cannot be read here: it was cut off, or its device fails',
+    )
+    expect(() => native.readMapped(map, 3 * 65536 - 9, new Uint8Array(10))).toThrow('lie outside the file')
     await expect(native.crc32cMapped(map, Float64Array.of(0, 131072), Float64Array.of(10, 10), 2)).rejects.toThrow()
     native.unmapFile(map)
-    expect(() => native.readMapped(map, 0, 1)).toThrow('a mapped file that is not unmapped yet')
+    expect(() => native.readMapped(map, 0, bytes)).toThrow('a mapped file that is not unmapped yet')
   })
 
   it('of a cache that is cut off while it is loaded fails its samples and no others', async () => {

@@ -172,7 +172,7 @@ describe('damage', () => {
   it('a header that disagrees with the metadata is E_CORRUPT', async () => {
     const { faults } = await decodeOne(file('baseline_420.jpg'), 321, 213)
     expect(faults).toEqual([
-      { row: 0, code: 'E_CORRUPT', reason: 'the header says 320x213 pixels, the metadata 321x213' },
+      { row: 0, code: 'E_CORRUPT', reason: 'the header says 320x213 pixels, the metadata 321x213', lasting: true },
     ])
   })
 

@@ -63,11 +63,11 @@ export class ImageCache<S extends Schema = ImageFolderSchema> implements Dataset
     return this.#frequencies.get(field)
   }
 
-  /** The sample's path where the cache has a string field of that name, else 'sample 17'. */
+  /** The sample's path where the cache has a string field of that name that can be read, else 'sample 17'. */
   describe(id: number): string {
     const path = this.#columns.get('path')
     if (path?.storage !== 'text' || this.#closed || !this.#has(id)) return `sample ${id}`
-    return path.read(id) || `sample ${id}`
+    return path.nameOf(id) ?? `sample ${id}`
   }
 
   async read(id: number, options: ReadOptions = {}): Promise<Sample> {

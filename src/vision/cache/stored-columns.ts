@@ -1,3 +1,4 @@
+import { constants as bufferLimits } from 'node:buffer'
 import { join } from 'node:path'
 import type { Locations } from '../../datasets/types.ts'
 import { type DType, type TypedArray, viewOf } from '../../dtype.ts'
@@ -5,12 +6,12 @@ import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { dtypeOfDescr } from '../../formats/npy.ts'
 import type { MappedBytes } from '../../mapped.ts'
 import { native } from '../../native.ts'
+import { fromWords } from '../../words.ts'
 import { filesOf } from './layout.ts'
+import { readMapped } from './mapped-read.ts'
 import { corrupt, isBlobTable, isTextTable, readTable } from './stored-table.ts'
 
 /** The columns of a cache on disk, opened for reading. Every file is taken to be hostile. */
-
-const TWO_32 = 2 ** 32
 
 function mapData(folder: string, file: string): MappedBytes {
   const path = join(folder, file)
@@ -22,25 +23,37 @@ function mapData(folder: string, file: string): MappedBytes {
   }
 }
 
-/** Checks that rows of `stride` 32-bit words point into a file of `bytes` bytes; the largest size and their sum. */
+/** Sizes of stored bytes are delivered as uint32, in ArrayBuffers that are no larger. */
+const MAX_BLOB = 2 ** 32 - 1
+const MAX_TEXT = bufferLimits.MAX_STRING_LENGTH
+/** Linux's longest path; a longer string is no name to call a sample by. */
+const MAX_NAME = 4096
+
+/**
+ * Checks that rows of `stride` 32-bit words point into a file of `bytes` bytes, to at most `most` each; the largest
+ * size and their sum.
+ */
 function checkPointers(
   rows: Uint32Array,
   stride: number,
   table: string,
   data: string,
   bytes: number,
+  most: number,
 ): { largest: number; total: number } {
   let largest = 0
   let total = 0
   for (let at = 0, sample = 0; at < rows.length; at += stride, sample++) {
-    const offset = (rows[at] ?? 0) + (rows[at + 1] ?? 0) * TWO_32
-    const size = (rows[at + 2] ?? 0) + (rows[at + 3] ?? 0) * TWO_32
+    const offset = fromWords(rows[at] ?? 0, rows[at + 1] ?? 0)
+    const size = fromWords(rows[at + 2] ?? 0, rows[at + 3] ?? 0)
     if (offset + size > bytes)
       throw corrupt(
         table,
         `sample ${sample} is said to be bytes ${offset} to ${offset + size} of ${data}, which has ${bytes}`,
         sample,
       )
+    if (size > most)
+      throw corrupt(table, `sample ${sample} is said to have ${size} bytes, but one can have ${most} at most`, sample)
     total += size
     if (size > largest) largest = size
   }
@@ -69,7 +82,7 @@ export class BlobColumn {
     const map = mapData(folder, data)
     try {
       const words = new Uint32Array(rows)
-      return new BlobColumn(map, words, checkPointers(words, 6, join(folder, table), data, map.bytes))
+      return new BlobColumn(map, words, checkPointers(words, 6, join(folder, table), data, map.bytes, MAX_BLOB))
     } catch (error) {
       native.unmapFile(map)
       throw error
@@ -77,11 +90,11 @@ export class BlobColumn {
   }
 
   offset(id: number): number {
-    return (this.#rows[id * 6] ?? 0) + (this.#rows[id * 6 + 1] ?? 0) * TWO_32
+    return fromWords(this.#rows[id * 6] ?? 0, this.#rows[id * 6 + 1] ?? 0)
   }
 
   size(id: number): number {
-    return (this.#rows[id * 6 + 2] ?? 0) + (this.#rows[id * 6 + 3] ?? 0) * TWO_32
+    return fromWords(this.#rows[id * 6 + 2] ?? 0, this.#rows[id * 6 + 3] ?? 0)
   }
 
   height(id: number): number {
@@ -93,7 +106,7 @@ export class BlobColumn {
   }
 
   read(id: number): Uint8Array {
-    return native.readMapped(this.map, this.offset(id), this.size(id))
+    return readMapped(this.map, this.offset(id), this.size(id), `sample ${id}`)
   }
 
   locate(ids: Float64Array, out: Locations): void {
@@ -124,7 +137,7 @@ export class TextColumn {
     const map = mapData(folder, data)
     try {
       const words = new Uint32Array(rows)
-      checkPointers(words, 4, join(folder, table), data, map.bytes)
+      checkPointers(words, 4, join(folder, table), data, map.bytes, MAX_TEXT)
       return new TextColumn(map, words)
     } catch (error) {
       native.unmapFile(map)
@@ -133,15 +146,25 @@ export class TextColumn {
   }
 
   offset(id: number): number {
-    return (this.#rows[id * 4] ?? 0) + (this.#rows[id * 4 + 1] ?? 0) * TWO_32
+    return fromWords(this.#rows[id * 4] ?? 0, this.#rows[id * 4 + 1] ?? 0)
   }
 
   size(id: number): number {
-    return (this.#rows[id * 4 + 2] ?? 0) + (this.#rows[id * 4 + 3] ?? 0) * TWO_32
+    return fromWords(this.#rows[id * 4 + 2] ?? 0, this.#rows[id * 4 + 3] ?? 0)
   }
 
   read(id: number): string {
-    return Buffer.from(native.readMapped(this.map, this.offset(id), this.size(id)).buffer).toString()
+    return Buffer.from(readMapped(this.map, this.offset(id), this.size(id), `sample ${id}`).buffer).toString()
+  }
+
+  /** What to call a sample by: its string, where that is no longer than a path and can be read. Never throws. */
+  nameOf(id: number): string | undefined {
+    if (this.size(id) > MAX_NAME) return undefined
+    try {
+      return this.read(id) || undefined
+    } catch {
+      return undefined
+    }
   }
 }
 

@@ -3,9 +3,10 @@ import { isHeadraceError, throwIfAborted } from '../../errors.ts'
 import { combineCrc32c } from '../../formats/crc32c.ts'
 import { parseJpeg } from '../../formats/jpeg.ts'
 import type { MappedBytes } from '../../mapped.ts'
-import { native } from '../../native.ts'
+import { fromWords } from '../../words.ts'
 import type { ImageEncoding } from './layout.ts'
 import { hexChecksum } from './manifest.ts'
+import { checksumsOf, readMapped } from './mapped-read.ts'
 import { packedSize } from './packed-header.ts'
 
 /** Where each sample's bytes lie in its file, in bytes; and what a picture's pixels are said to be. */
@@ -31,10 +32,12 @@ export interface Watch {
 
 /** Samples that one call of the addon checks: a few megabytes to a few hundred, so that progress shows. */
 const BATCH = 1024
+/** Pictures of more bytes are not read whole: one of libjpeg's largest, uncompressible, has a few hundred megabytes. */
+const MAX_PICTURE = 2 ** 30
 
 /** Rows of 32-bit words: `stride` of them a sample; offset and size as 64-bit numbers first. */
 export function rowsOf(words: Uint32Array, stride: 4 | 6): SampleRows {
-  const long = (at: number): number => (words[at] ?? 0) + (words[at + 1] ?? 0) * 2 ** 32
+  const long = (at: number): number => fromWords(words[at] ?? 0, words[at + 1] ?? 0)
   const rows = {
     count: words.length / stride,
     offset: (id: number) => long(id * stride),
@@ -73,14 +76,18 @@ export async function checkSums(
     const ids = Array.from({ length: count }, (_, i) => start + i).filter(
       (id) => rows.offset(id) + rows.size(id) <= map.bytes,
     )
-    const found = await native.crc32cMapped(
+    const found = await checksumsOf(
       map,
       Float64Array.from(ids, (id) => rows.offset(id)),
       Float64Array.from(ids, (id) => rows.size(id)),
       watch.threads,
     )
     ids.forEach((id, i) => {
-      const crc = found[i] ?? 0
+      const crc = found[i]
+      if (crc === undefined) {
+        problems.push({ sample: id, reason: 'its bytes cannot be read: the file was cut off, or its device fails' })
+        return
+      }
       const said = sums[id] ?? 0
       whole = combineCrc32c(whole, crc, rows.size(id))
       if (crc !== said)
@@ -105,8 +112,16 @@ function otherSize(
 }
 
 /** What can be said of a picture without a checksum: its markers or its header are whole, and agree with its row. */
-function pictureProblem(bytes: Uint8Array, width: number, height: number, encoding: ImageEncoding): string | undefined {
+function pictureProblem(map: MappedBytes, rows: SampleRows, id: number, encoding: ImageEncoding): string | undefined {
+  const width = rows.width?.(id) ?? 0
+  const height = rows.height?.(id) ?? 0
+  if (encoding === 'yuv420') {
+    if (rows.size(id) === width * height + 2 * (width >> 1) * (height >> 1)) return undefined
+    return `${rows.size(id)} bytes are not ${width} x ${height} pixels of YUV 4:2:0`
+  }
+  if (rows.size(id) > MAX_PICTURE) return `${rows.size(id)} bytes are more than a picture has`
   try {
+    const bytes = readMapped(map, rows.offset(id), rows.size(id), 'the picture')
     const size = encoding === 'dct' ? packedSize(bytes) : undefined
     if (size) return otherSize('packed picture', size, width, height)
     const info = parseJpeg(bytes)
@@ -131,19 +146,10 @@ export async function checkPictures(
       throwIfAborted(watch.signal, 'verifying')
       await nextTurn()
     }
-    const offset = rows.offset(id)
-    const size = rows.size(id)
-    const width = rows.width?.(id) ?? 0
-    const height = rows.height?.(id) ?? 0
     watch.advance(1)
-    if (offset + size > map.bytes) continue
-    if (encoding !== 'yuv420') {
-      const bytes = native.readMapped(map, offset, size)
-      const reason = pictureProblem(bytes, width, height, encoding)
-      if (reason !== undefined) problems.push({ sample: id, reason })
-    } else if (size !== width * height + 2 * (width >> 1) * (height >> 1)) {
-      problems.push({ sample: id, reason: `${size} bytes are not ${width} x ${height} pixels of YUV 4:2:0` })
-    }
+    if (rows.offset(id) + rows.size(id) > map.bytes) continue
+    const reason = pictureProblem(map, rows, id, encoding)
+    if (reason !== undefined) problems.push({ sample: id, reason })
   }
   return problems
 }

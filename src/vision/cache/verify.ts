@@ -106,7 +106,7 @@ export async function verifyImageCache(path: string, options: VerifyOptions = {}
       bytes: bytes + Buffer.byteLength(text),
       checked: manifest.headrace === undefined ? 'structure' : 'checksums',
       problems: all.map((problem: FileProblem) => {
-        const key = problem.sample === undefined ? undefined : keys?.read(problem.sample)
+        const key = problem.sample === undefined ? undefined : keys?.nameOf(problem.sample)
         return key === undefined ? problem : { ...problem, key }
       }),
     }
