@@ -59,6 +59,32 @@ export function itemSize(dtype: DType): number {
   return ARRAYS[dtype].BYTES_PER_ELEMENT
 }
 
+/** Whole numbers of a dtype: from the first to one below the second. */
+const RANGES: { readonly [D in DType]?: readonly [number, number] } = {
+  uint8: [0, 2 ** 8],
+  int8: [-(2 ** 7), 2 ** 7],
+  uint16: [0, 2 ** 16],
+  int16: [-(2 ** 15), 2 ** 15],
+  uint32: [0, 2 ** 32],
+  int32: [-(2 ** 31), 2 ** 31],
+  int64: [-(2 ** 63), 2 ** 63],
+  uint64: [0, 2 ** 64],
+  bool: [0, 2],
+}
+
+/** The whole numbers that an integer dtype holds, first and last; undefined for floats. */
+export function integersOf(dtype: DType): readonly [bigint, bigint] | undefined {
+  const range = RANGES[dtype]
+  return range && [BigInt(range[0]), BigInt(range[1]) - 1n]
+}
+
+/** Whether an element of `dtype` can be this number without becoming another one; floats may be rounded. */
+export function canHold(dtype: DType, value: number | bigint): boolean {
+  const range = RANGES[dtype]
+  if (range === undefined) return true
+  return (typeof value === 'bigint' || Number.isInteger(value)) && value >= range[0] && value < range[1]
+}
+
 /** A view of `length` elements of `dtype` at `byteOffset` of `buffer`; the offset must be a multiple of the item size. */
 export function viewOf<D extends DType>(
   dtype: D,

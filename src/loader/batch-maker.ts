@@ -1,8 +1,10 @@
+import { nameOf } from '../datasets/name-of.ts'
 import type { Dataset, ReadOptions, Sample } from '../datasets/types.ts'
 import { type ErrorCode, fromSystemError, HeadraceError, reasonOf } from '../errors.ts'
 import { native } from '../native.ts'
 import { makeBatch, makeLease } from './batch.ts'
-import type { RowFault } from './faults.ts'
+import { faultError, type RowFault } from './faults.ts'
+import type { FetchTicket } from './fetch-budget.ts'
 import type { StepPlan } from './plan.ts'
 import type { SlotClaim } from './slots.ts'
 import type { Batch, DecodePlan, Decoder, FieldBatch, Rows, SampleFault } from './types.ts'
@@ -24,46 +26,68 @@ export type RecordedFields = Readonly<Record<string, unknown>>
 
 interface PlannedFields {
   readonly plans: ReadonlyMap<string, DecodePlan>
-  readonly faults: readonly RowFault[]
+  readonly faults: RowFault[]
+}
+
+/** What a loader's batches have in common. */
+export interface BatchMakerSettings {
+  /** Samples of a whole batch. */
+  readonly batchSize: number
+  readonly signal: AbortSignal | undefined
 }
 
 /** Turns the plan of a step into a batch in a slot: read, plan each field, decode them together, deliver. */
 export class BatchMaker {
   readonly #dataset: Dataset
   readonly #decoders: ReadonlyMap<string, Decoder>
-  readonly #signal: AbortSignal | undefined
+  readonly #settings: BatchMakerSettings
 
-  constructor(dataset: Dataset, decoders: ReadonlyMap<string, Decoder>, signal: AbortSignal | undefined) {
+  constructor(dataset: Dataset, decoders: ReadonlyMap<string, Decoder>, settings: BatchMakerSettings) {
     this.#dataset = dataset
     this.#decoders = decoders
-    this.#signal = signal
+    this.#settings = settings
   }
 
-  /** What every field decides for a step, as JSON. */
+  /** Whether samples are read, and not only located. */
+  get reads(): boolean {
+    return [...this.#decoders.values()].some((decoder) => decoder.readsSamples)
+  }
+
+  /** What every field decides for a step, as JSON. Throws the first row that nothing can be decided for. */
   async record(plan: StepPlan): Promise<RecordedFields> {
-    const { plans } = await this.#planFields(plan)
+    const { plans, faults } = await this.#planFields(plan)
+    const [fault] = faults
+    if (fault !== undefined) throw faultError(fault.record)
     return Object.fromEntries(
       [...this.#decoders].map(([name, decoder]) => [name, decoder.record(plans.get(name) as DecodePlan)]),
     )
   }
 
-  /** One try: a batch, or the rows that failed, in their order. The slot stays with the claim for another try. */
+  /**
+   * One try: a batch, or the rows that failed, in their order. The slot stays with the claim for another try; `ticket`
+   * is told how much was fetched.
+   */
   async attempt(
     plan: StepPlan,
     claim: SlotClaim,
-    recorded?: RecordedFields,
+    { recorded, ticket }: { readonly recorded?: RecordedFields; readonly ticket?: FetchTicket | undefined } = {},
   ): Promise<Prepared | { readonly faults: readonly RowFault[] }> {
-    const { plans, faults } = await this.#planFields(plan, recorded)
-    if (faults.length > 0) return { faults }
+    const { plans, faults } = await this.#planFields(plan, recorded, ticket)
+    if (faults.length > 0) return { faults: faults.sort((a, b) => a.row - b.row) }
     const count = plan.ids.length
     const offsets = new Map<string, number>()
-    let bytes = roundUp(8 * count)
+    // As many ids in a short batch, so that its fields lie where those of the others do.
+    let bytes = roundUp(8 * Math.max(count, this.#settings.batchSize))
     for (const [name, { bytes: own }] of plans) {
       offsets.set(name, bytes)
       bytes += roundUp(own)
     }
+    if (bytes > claim.maxBytes) {
+      const doubted = await this.#doubt(plan, plans)
+      if (doubted.length > 0) return { faults: doubted }
+    }
     const { handle } = await claim.take(bytes)
-    const failed: { row: number; fault: RowFault }[] = []
+    const failed: RowFault[] = []
     // Every field comes to its end before the slot can go back, also where one of them throws.
     const decoded = await Promise.allSettled(
       [...this.#decoders].map(async ([name, decoder]) => {
@@ -71,15 +95,11 @@ export class BatchMaker {
           slot: handle,
           offset: offsets.get(name) as number,
         })
-        for (const fault of found) {
-          // Damage lies somewhere in the picture, and another crop may miss it.
-          const lasting = fault.code !== 'E_CORRUPT'
-          failed.push({ row: fault.row, fault: this.#describe(plan, name, fault, lasting) })
-        }
+        failed.push(...found.map((fault) => this.#describe(plan, name, fault, fault.lasting)))
       }),
     )
     for (const result of decoded) if (result.status === 'rejected') throw result.reason
-    if (failed.length > 0) return { faults: failed.sort((a, b) => a.row - b.row).map(({ fault }) => fault) }
+    if (failed.length > 0) return { faults: failed.sort((a, b) => a.row - b.row) }
 
     const lease = makeLease(native.leaseSlot(handle, bytes), () => claim.drop())
     try {
@@ -97,8 +117,19 @@ export class BatchMaker {
     }
   }
 
-  async #planFields(plan: StepPlan, recorded?: RecordedFields): Promise<PlannedFields> {
+  /** The rows that take the memory of a batch without cause. */
+  async #doubt(plan: StepPlan, plans: ReadonlyMap<string, DecodePlan>): Promise<RowFault[]> {
+    const faults: RowFault[] = []
+    for (const [name, decoder] of this.#decoders) {
+      const found = (await decoder.doubt?.(plans.get(name) as DecodePlan)) ?? []
+      faults.push(...found.map((fault) => this.#describe(plan, name, fault, true)))
+    }
+    return faults.sort((a, b) => a.row - b.row)
+  }
+
+  async #planFields(plan: StepPlan, recorded?: RecordedFields, ticket?: FetchTicket): Promise<PlannedFields> {
     const { samples, faults } = await this.#readSamples(plan)
+    ticket?.found(samples.reduce((sum, sample) => sum + bytesOf(sample), 0))
     const rows: Rows = { epoch: plan.epoch, ids: plan.ids, repeats: plan.repeats, samples }
     const plans = new Map<string, DecodePlan>()
     for (const [name, decoder] of this.#decoders) {
@@ -114,11 +145,12 @@ export class BatchMaker {
 
   /** The samples of a step, once for all the fields that want them; nothing is read where none does. */
   async #readSamples(plan: StepPlan): Promise<{ samples: (Sample | undefined)[]; faults: RowFault[] }> {
+    const { signal } = this.#settings
     const fields = [...this.#decoders].filter(([, decoder]) => decoder.readsSamples).map(([name]) => name)
     if (fields.length === 0) return { samples: [], faults: [] }
     // By row, and not in the order in which reading fails.
     const faults: (RowFault | undefined)[] = []
-    const options = this.#signal === undefined ? { fields } : { fields, signal: this.#signal }
+    const options = signal === undefined ? { fields } : { fields, signal }
     const samples = await Promise.all(
       Array.from(plan.ids, (id, row) =>
         this.#read(id, options).then(
@@ -132,7 +164,7 @@ export class BatchMaker {
             return sample
           },
           (cause: unknown) => {
-            const key = this.#dataset.describe(id)
+            const key = nameOf(this.#dataset, id)
             const error = fromSystemError(cause, `sample ${id} (${key})`, { sample: id, key })
             if (!LASTING.includes(error.code)) throw error
             const reason = reasonOf(cause, key)
@@ -153,7 +185,8 @@ export class BatchMaker {
   #describe(plan: StepPlan, field: string, { row, code, reason }: SampleFault, lasting: boolean): RowFault {
     const sample = plan.ids[row] as number
     return {
-      record: { sample, key: this.#dataset.describe(sample), field, code, reason },
+      row,
+      record: { sample, key: nameOf(this.#dataset, sample), field, code, reason },
       repeat: plan.repeats[row] as number,
       lasting,
     }
@@ -170,6 +203,14 @@ function checkRecorded(name: string, { decides }: Decoder, recorded: RecordedFie
   throw new HeadraceError('E_STATE', `replay: ${reason}`, {
     hint: 'replay it with a loader that has the operations that the plan was made with',
   })
+}
+
+/** Memory of a sample's values, about. */
+function bytesOf(sample: Sample | undefined): number {
+  let bytes = 0
+  for (const value of Object.values(sample ?? {}))
+    bytes += value instanceof Uint8Array ? value.byteLength : typeof value === 'string' ? 2 * value.length : 8
+  return bytes
 }
 
 function roundUp(bytes: number): number {

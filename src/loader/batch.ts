@@ -6,6 +6,8 @@ import type { Batch, BatchMeta, FieldBatch } from './types.ts'
 /** Memory of a batch: given back once, whoever asks first. */
 export interface Lease {
   readonly buffer: ArrayBuffer
+  /** Whether the memory is still the batch's. */
+  held(): boolean
   release(): void
 }
 
@@ -13,6 +15,7 @@ export function makeLease(buffer: ArrayBuffer, giveBack: () => void): Lease {
   let held = true
   return {
     buffer,
+    held: () => held,
     release() {
       if (!held) return
       held = false
@@ -22,15 +25,18 @@ export function makeLease(buffer: ArrayBuffer, giveBack: () => void): Lease {
   }
 }
 
+/** Memory that nobody asks back. */
+const OWN = { held: () => true, release() {} }
+
 export function makeBatch(fields: Readonly<Record<string, FieldBatch>>, meta: BatchMeta, lease: Lease): Batch {
   return {
     ...fields,
     meta,
     copy() {
-      if (lease.buffer.byteLength === 0) throw new HeadraceError('E_STATE', 'the batch is released: copy it before')
+      if (!lease.held()) throw new HeadraceError('E_STATE', 'the batch is released: copy it before')
       const own = lease.buffer.slice(0)
       const copied = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, overBuffer(value, own)]))
-      return makeBatch(copied, { ...meta, index: overBuffer(meta.index, own) }, { buffer: own, release() {} })
+      return makeBatch(copied, { ...meta, index: overBuffer(meta.index, own) }, { ...OWN, buffer: own })
     },
     release: () => lease.release(),
     [Symbol.dispose]: () => lease.release(),

@@ -1,5 +1,6 @@
 import { type ErrorCode, HeadraceError } from '../errors.ts'
 import { Draws, viewKey } from '../sampling/random.ts'
+import { highWord } from '../words.ts'
 import type { OnError } from './options.ts'
 import type { StepPlan } from './plan.ts'
 
@@ -15,6 +16,7 @@ export interface FaultRecord {
 
 /** A row of a step that failed. */
 export interface RowFault {
+  readonly row: number
   readonly record: FaultRecord
   readonly repeat: number
   /** Bad whatever is made of it; otherwise another crop may miss the damage. */
@@ -37,7 +39,7 @@ const REPLACEMENT_REPEAT = 2 ** 31
 
 /** Two places that get the same stand-in differ in this, so that they do not show the same crop. */
 function replacementRepeat(id: number, repeat: number, attempt: number): number {
-  const mixed = Math.imul(id ^ Math.floor(id / 2 ** 32), 0x9e3779b1) ^ Math.imul(repeat + 1, 0x85ebca6b) ^ attempt
+  const mixed = Math.imul(id ^ highWord(id), 0x9e3779b1) ^ Math.imul(repeat + 1, 0x85ebca6b) ^ attempt
   return REPLACEMENT_REPEAT + (mixed >>> 1)
 }
 

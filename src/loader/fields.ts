@@ -2,8 +2,8 @@ import type { Dataset, Field, Sample } from '../datasets/types.ts'
 import { type DType, itemSize, type TypedArray, viewOf } from '../dtype.ts'
 import { HeadraceError } from '../errors.ts'
 import { native } from '../native.ts'
-import { locate, type StoredSource } from './source.ts'
-import type { DecodePlan, Decoder, FieldBatch, Rows, SampleFault, SlotSpan, StoredBytes } from './types.ts'
+import { largestOf, locate, type StoredSource } from './source.ts'
+import type { DecodeFault, DecodePlan, Decoder, FieldBatch, Rows, SlotSpan, StoredBytes } from './types.ts'
 
 /** The decoders that need no knowledge of what the bytes mean: numbers, strings, stored bytes. */
 
@@ -11,7 +11,7 @@ interface RowsPlan extends DecodePlan {
   readonly rows: Rows
 }
 
-const NO_FAULTS: readonly SampleFault[] = []
+const NO_FAULTS: readonly DecodeFault[] = []
 
 class NumberDecoder implements Decoder<RowsPlan> {
   readonly #dataset: Dataset
@@ -25,13 +25,20 @@ class NumberDecoder implements Decoder<RowsPlan> {
     this.#field = name
     this.#dtype = field.dtype ?? 'float64'
     this.readsSamples = dataset.gather === undefined
+    // their bits are in a Uint16Array, which a number is not
+    if (this.readsSamples && (this.#dtype === 'float16' || this.#dtype === 'bfloat16'))
+      throw new HeadraceError(
+        'E_UNSUPPORTED',
+        `field ${name}: ${this.#dtype} numbers cannot be read one by one; the dataset needs gather()`,
+        { field: name },
+      )
   }
 
   plan(rows: Rows): RowsPlan {
     return { rows, bytes: rows.ids.length * itemSize(this.#dtype), faults: NO_FAULTS }
   }
 
-  async decode(): Promise<readonly SampleFault[]> {
+  async decode(): Promise<readonly DecodeFault[]> {
     return NO_FAULTS
   }
 
@@ -66,7 +73,7 @@ class StringDecoder implements Decoder<RowsPlan> {
     return { rows, bytes: 0, faults: NO_FAULTS }
   }
 
-  async decode(): Promise<readonly SampleFault[]> {
+  async decode(): Promise<readonly DecodeFault[]> {
     return NO_FAULTS
   }
 
@@ -79,6 +86,8 @@ class StringDecoder implements Decoder<RowsPlan> {
 
 interface StoredPlan extends DecodePlan {
   readonly source: StoredSource
+  /** Bytes in front of the rows: sizes, heights and widths. */
+  readonly columns: number
   readonly stride: number
 }
 
@@ -90,50 +99,51 @@ class StoredDecoder implements Decoder<StoredPlan> {
   readonly #field: string
   readonly #threads: number
   readonly #group: number
+  readonly #batchSize: number
   readonly readsSamples: boolean
   readonly decides = false
 
-  constructor(dataset: Dataset, name: string, threads: number, group: number) {
+  constructor(dataset: Dataset, name: string, { batchSize, threads }: DecoderSettings, group: number) {
     this.#dataset = dataset
     this.#field = name
     this.#threads = threads
     this.#group = group
+    this.#batchSize = batchSize
     this.readsSamples = dataset.locate === undefined
   }
 
   plan(rows: Rows): StoredPlan {
     const source = locate(this.#dataset, this.#field, rows)
-    const largest = this.#dataset.maxSize?.(this.#field) ?? source.sizes.reduce((a, b) => Math.max(a, b), 0)
-    const stride = Math.max(STRIDE_ALIGN, Math.ceil(largest / STRIDE_ALIGN) * STRIDE_ALIGN)
-    const sizes = rows.ids.length
-    // Three uint32 columns (sizes, heights, widths) stand behind the rows.
-    return { source, stride, bytes: sizes * stride + 12 * sizes, faults: source.faults }
+    const stride = Math.max(STRIDE_ALIGN, roundUp(largestOf(this.#dataset, this.#field, source.sizes)))
+    const count = rows.ids.length
+    // Three uint32 columns; as many in a short batch, so that its rows lie where those of the others do.
+    const columns = roundUp(12 * Math.max(count, this.#batchSize))
+    return { source, columns, stride, bytes: columns + count * stride, faults: source.faults }
   }
 
-  decode({ source, stride }: StoredPlan, { slot, offset }: SlotSpan): Promise<readonly SampleFault[]> {
+  decode({ source, columns, stride }: StoredPlan, { slot, offset }: SlotSpan): Promise<readonly DecodeFault[]> {
     return native.copyRows({
       source: source.bytes,
       sourceOffsets: source.offsets,
       sourceSizes: source.sizes,
       slot,
-      offset,
+      offset: offset + columns,
       stride,
       threads: this.#threads,
       group: this.#group,
     })
   }
 
-  deliver({ source, stride }: StoredPlan, buffer: ArrayBuffer, offset: number): StoredBytes {
+  deliver({ source, columns, stride }: StoredPlan, buffer: ArrayBuffer, offset: number): StoredBytes {
     const count = source.sizes.length
-    const columns = offset + count * stride
-    const sizes = new Uint32Array(buffer, columns, count)
-    const heights = new Uint32Array(buffer, columns + 4 * count, count)
-    const widths = new Uint32Array(buffer, columns + 8 * count, count)
+    const sizes = new Uint32Array(buffer, offset, count)
+    const heights = new Uint32Array(buffer, offset + 4 * count, count)
+    const widths = new Uint32Array(buffer, offset + 8 * count, count)
     sizes.set(source.sizes)
     heights.set(source.heights)
     widths.set(source.widths)
     return {
-      data: new Uint8Array(buffer, offset, count * stride),
+      data: new Uint8Array(buffer, offset + columns, count * stride),
       shape: [count, stride],
       dtype: 'uint8',
       sizes,
@@ -145,8 +155,17 @@ class StoredDecoder implements Decoder<StoredPlan> {
   record(): undefined {}
 }
 
+function roundUp(bytes: number): number {
+  return Math.ceil(bytes / STRIDE_ALIGN) * STRIDE_ALIGN
+}
+
+export interface DecoderSettings {
+  readonly batchSize: number
+  readonly threads: number
+}
+
 /** The decoder of a field by its kind. Image fields without operations are delivered as they are stored. */
-export function genericDecoder(dataset: Dataset, name: string, threads: number, group: number): Decoder {
+export function genericDecoder(dataset: Dataset, name: string, settings: DecoderSettings, group: number): Decoder {
   const field = dataset.schema[name]
   switch (field?.kind) {
     case 'number':
@@ -155,7 +174,7 @@ export function genericDecoder(dataset: Dataset, name: string, threads: number, 
       return new StringDecoder(name) as Decoder
     case 'image':
     case 'bytes':
-      return new StoredDecoder(dataset, name, threads, group) as Decoder
+      return new StoredDecoder(dataset, name, settings, group) as Decoder
     default:
       throw new HeadraceError('E_USAGE', `field ${name} has no kind`)
   }

@@ -2,7 +2,7 @@ export type { Tail } from '../sampling/shards.ts'
 export type { RecordedFields } from './batch-maker.ts'
 export type { FaultRecord, LoaderReport } from './faults.ts'
 export { Loader } from './loader.ts'
-export { LOADER_OPTIONS, type LoaderOptions, type OnError } from './options.ts'
+export { LOADER_OPTIONS, type LoaderOptions, type OnError, RESERVED_FIELDS } from './options.ts'
 export type { RecordedPlan } from './recorded-plan.ts'
 export { locate, type StoredSource } from './source.ts'
 export type { LoaderState } from './state.ts'
@@ -10,6 +10,7 @@ export type {
   Batch,
   BatchControl,
   BatchMeta,
+  DecodeFault,
   DecodePlan,
   Decoder,
   FieldBatch,

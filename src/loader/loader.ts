@@ -7,10 +7,12 @@ import { type ShardPlan, shardPlan } from '../sampling/shards.ts'
 import { BatchMaker, type Prepared } from './batch-maker.ts'
 import { within } from './deadline.ts'
 import { FaultPolicy, faultError, type LoaderReport, type RowFault } from './faults.ts'
+import { FetchBudget, type FetchTicket } from './fetch-budget.ts'
 import { genericDecoder } from './fields.ts'
-import { type LoaderOptions, type LoaderSettings, OWN_ORDER, settle } from './options.ts'
+import { type LoaderOptions, type LoaderSettings, settle } from './options.ts'
 import { planStep, type StepPlan } from './plan.ts'
 import { checkRecordedPlan, type RecordedPlan } from './recorded-plan.ts'
+import { CountedRepeats, type Repeats, roundsOf } from './repeats.ts'
 import { SlotClaim, SlotRing } from './slots.ts'
 import { checkState, fingerprintOf, type LoaderState } from './state.ts'
 import type { Batch, DecoderFactory } from './types.ts'
@@ -36,6 +38,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   readonly #policy: FaultPolicy
   readonly #shards: ShardPlan
   #ring: SlotRing | undefined
+  #largestFetch: number | undefined
   #epoch: number
   #position: number
   #iterating = false
@@ -66,10 +69,12 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     this.#samples = dataset.length ?? length
     const group = newGroup()
     const special = decoders(settings, group)
+    // What is made ready for a whole batch: no more than there can be.
+    const common = { ...settings, batchSize: Math.min(settings.batchSize, length) }
     const fields = settings.fields.map(
-      (name) => [name, special(name) ?? genericDecoder(dataset, name, settings.threads, group)] as const,
+      (name) => [name, special(name) ?? genericDecoder(dataset, name, common, group)] as const,
     )
-    this.#maker = new BatchMaker(dataset, new Map(fields), settings.signal)
+    this.#maker = new BatchMaker(dataset, new Map(fields), common)
     this.#epoch = settings.epoch
     this.#position = settings.position
     if (this.#position > 0) this.#stepAt(this.#position)
@@ -118,13 +123,16 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     return this.#policy.report()
   }
 
-  /** What step `step` of epoch `epoch` will do on this rank. */
+  /**
+   * What step `step` of epoch `epoch` will do on this rank. A sample that nothing can be decided for, because its size is
+   * not to be had, is thrown, whatever `onError` says.
+   */
   async planStep(epoch: number, step: number): Promise<RecordedPlan> {
     nonNegativeInteger('epoch', epoch, MAX_WORD)
     if (!Number.isSafeInteger(step) || step < 0 || step >= this.steps)
       throw new HeadraceError('E_USAGE', `step must be an integer from 0 to ${this.steps - 1}, but got ${step}`)
     this.#refuseClosed('planStep')
-    const plan = this.#planOf(epoch, step)
+    const plan = this.#planOf(epoch, step, this.#repeatsOf(epoch))
     return {
       version: 1,
       fingerprint: this.#fingerprint,
@@ -149,7 +157,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     const ring = new SlotRing(1, this.#settings.ringBytes)
     const claim = new SlotClaim(ring, Promise.resolve())
     const { timeout, signal } = this.#settings
-    const made = this.#maker.attempt(plan, claim, fields).finally(() => ring.close())
+    const made = this.#maker.attempt(plan, claim, { recorded: fields }).finally(() => ring.close())
     try {
       const result = await within(quiet(made), timeout, signal)
       if ('batch' in result) return result.batch as B
@@ -207,26 +215,43 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     return this.#ring
   }
 
-  #planOf(epoch: number, step: number): StepPlan {
-    const { sampler, order } = this.#settings
+  /** Counts for the steps of an epoch, asked for in their order. */
+  #repeatsOf(epoch: number): Repeats {
+    const { sampler } = this.#settings
+    return sampler.unique === true ? roundsOf(sampler) : new CountedRepeats(sampler, epoch, this.#samples)
+  }
+
+  #planOf(epoch: number, step: number, repeats: Repeats): StepPlan {
+    const { sampler } = this.#settings
     sampler.prepare(epoch)
-    return planStep(sampler, this.#shards, epoch, step, order === OWN_ORDER)
+    return planStep(sampler, this.#shards, epoch, step, repeats)
   }
 
   #stepAt(position: number): number {
+    const step = this.#shards.stepAt(position)
+    if (step !== undefined) return step
     const { globalBatch, end } = this.#shards
-    if (position % globalBatch !== 0 || position > end)
-      throw new HeadraceError(
-        'E_STATE',
-        `resume: position ${position} is not a multiple of the global batch (${globalBatch})`,
-      )
-    return position / globalBatch
+    throw new HeadraceError(
+      'E_STATE',
+      `resume: position ${position} is not a multiple of the global batch (${globalBatch}), nor the end (${end})`,
+    )
+  }
+
+  /** Where the consumer stands with the batch of a step, over all ranks. */
+  #reach(epoch: number, position: number): void {
+    // One that has no share in the last short batch must not call the epoch done before it is.
+    const done = position >= this.#shards.end
+    // There is no epoch behind the last one: its end stays where it is.
+    const last = done && epoch === MAX_WORD
+    this.#epoch = done && !last ? epoch + 1 : epoch
+    this.#position = last ? this.#shards.end : done ? 0 : position
   }
 
   async *#iterateEpoch(): AsyncGenerator<B, void, undefined> {
-    const { sampler, prefetch, timeout, signal, worldSize } = this.#settings
+    const { prefetch, timeout, signal, ringBytes, worldSize } = this.#settings
     const epoch = this.#epoch
-    sampler.prepare(epoch)
+    const repeats = this.#repeatsOf(epoch)
+    const budget = this.#maker.reads ? new FetchBudget(ringBytes, this.#largestFetch) : undefined
     const ahead: Promise<Prepared>[] = []
     let next = this.#stepAt(this.#position)
     let turn = Promise.resolve()
@@ -236,7 +261,7 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
       for (; next < this.steps && ahead.length < prefetch; next++) {
         const claim = new SlotClaim(this.#slotRing(), turn)
         turn = claim.settled
-        ahead.push(quiet(this.#prepare(this.#planOf(epoch, next), claim)))
+        ahead.push(quiet(this.#prepare(this.#planOf(epoch, next, repeats), claim, budget)))
       }
     }
     try {
@@ -247,25 +272,23 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
         makeAhead()
         current = await within(ahead[0] as Promise<Prepared>, timeout, signal)
         ahead.shift()
+        this.#refuseClosed('the next batch')
         // While this batch is in use, `prefetch` others are being made.
         makeAhead()
-        // Over all ranks: one that has no share in the last short batch must not call the epoch done before it is.
-        const reached = (current.plan.step + 1) * this.#shards.globalBatch
-        const last = reached >= this.#shards.end
-        this.#epoch = last ? epoch + 1 : epoch
-        this.#position = last ? 0 : reached
+        this.#reach(epoch, (current.plan.step + 1) * this.#shards.globalBatch)
         // Nothing to train on. Several ranks take every step, for one of them may have samples where another has none.
         if (current.plan.ids.length === 0 && worldSize === 1) continue
         yield current.batch as B
         this.#refuseClosed('the next batch')
       }
-      this.#epoch = epoch + 1
-      this.#position = 0
+      this.#reach(epoch, this.#shards.end)
     } catch (error) {
       abandoned = isHeadraceError(error, 'E_TIMEOUT') || isHeadraceError(error, 'E_CANCELLED')
       throw error
     } finally {
       current?.batch.release()
+      budget?.close()
+      this.#largestFetch = budget?.largest
       // What is still being made comes to its end and is given back. Where the time is up, nobody wants it any more or a
       // read hangs, that happens behind our back: the native side keeps the memory until then.
       const given = ahead.map((prepared) =>
@@ -279,11 +302,14 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
   }
 
   /** Makes the batch of a plan; where samples are bad, the batch that the policy makes of it. */
-  async #prepare(original: StepPlan, claim: SlotClaim): Promise<Prepared> {
+  async #prepare(original: StepPlan, claim: SlotClaim, budget: FetchBudget | undefined): Promise<Prepared> {
+    let ticket: FetchTicket | undefined
     try {
+      const entering = budget?.enter()
+      ticket = entering instanceof Promise ? await entering : entering
       for (;;) {
         const plan = this.#policy.admit(original)
-        const result = await this.#maker.attempt(plan, claim)
+        const result = await this.#maker.attempt(plan, claim, { ticket })
         if ('batch' in result) {
           this.#policy.delivered(original, plan)
           return result
@@ -293,6 +319,8 @@ export class Loader<B extends Batch = Batch> implements AsyncIterable<B> {
     } catch (error) {
       claim.drop()
       throw error
+    } finally {
+      ticket?.leave()
     }
   }
 }

@@ -60,9 +60,6 @@ export interface LoaderOptions {
   readonly signal?: AbortSignal
 }
 
-/** The order of a sampler that the user brings. */
-export const OWN_ORDER = 'own'
-
 /** Every option settled. */
 export interface LoaderSettings {
   readonly batchSize: number
@@ -108,7 +105,8 @@ const DEFAULT_BATCH_SIZE = 32
 const DEFAULT_PREFETCH = 2
 /** 1 GiB: three float32 batches of 256 at 224 pixels take 462 MB. */
 const DEFAULT_RING_BYTES = 2 ** 30
-const RESERVED_FIELDS = ['meta', 'copy', 'release']
+/** Names that a batch has itself. */
+export const RESERVED_FIELDS: readonly string[] = ['meta', 'copy', 'release']
 /** The longest that a timer can wait, ms. */
 const MAX_TIMEOUT = 2 ** 31 - 1
 
@@ -117,10 +115,11 @@ function chooseSampler(options: LoaderOptions, length: number, seed: number): { 
   const shuffle = booleanOption('shuffle', options.shuffle ?? false)
   if (typeof sampler === 'object' && sampler !== null) {
     nonNegativeInteger('sampler.length', sampler.length)
+    if (sampler.unique !== undefined) booleanOption('sampler.unique', sampler.unique)
     for (const method of ['prepare', 'fill'] as const)
       if (typeof sampler[method] !== 'function')
         throw new HeadraceError('E_USAGE', `sampler.${method} must be a function, but got ${show(sampler[method])}`)
-    return { sampler, order: OWN_ORDER }
+    return { sampler, order: 'own' }
   }
   const order =
     sampler === undefined ? (shuffle ? 'random' : 'sequential') : oneOf('sampler', sampler, ['sequential', 'random'])

@@ -1,5 +1,6 @@
 import { show } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
+import { MAX_WORD } from '../sampling/random.ts'
 import type { RecordedFields } from './batch-maker.ts'
 import type { StepPlan } from './plan.ts'
 
@@ -7,6 +8,7 @@ import type { StepPlan } from './plan.ts'
 export interface RecordedPlan {
   readonly version: 1
   readonly fingerprint: string
+  /** What the loader that made it draws from; a replay draws nothing. */
   readonly seed: number
   readonly epoch: number
   readonly step: number
@@ -15,8 +17,6 @@ export interface RecordedPlan {
   readonly repeats: readonly number[]
   readonly fields: RecordedFields
 }
-
-const UINT32 = 2 ** 32 - 1
 
 /** Checks a document that came from outside, over a dataset of `length` samples. E_STATE with what is wrong. */
 export function checkRecordedPlan(
@@ -44,14 +44,15 @@ export function checkRecordedPlan(
     Array.isArray(d[name])
       ? d[name].map((value, i) => integer(`${name}[${i}]`, value, max))
       : refuse(`${name} must be an array, but got ${show(d[name])}`)
+  integer('seed', d.seed, Number.MAX_SAFE_INTEGER)
   const ids = list('ids', length - 1)
-  const repeats = list('repeats', UINT32)
+  const repeats = list('repeats', MAX_WORD)
   if (repeats.length !== ids.length)
     return refuse(`repeats must be as many as ids (${ids.length}), but are ${repeats.length}`)
   if (typeof d.fields !== 'object' || d.fields === null)
     return refuse(`fields must be an object, but got ${show(d.fields)}`)
   const plan: StepPlan = {
-    epoch: integer('epoch', d.epoch, UINT32),
+    epoch: integer('epoch', d.epoch, MAX_WORD),
     step: integer('step', d.step, Number.MAX_SAFE_INTEGER),
     padding: integer('padding', d.padding, ids.length),
     ids: Float64Array.from(ids),

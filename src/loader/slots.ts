@@ -18,6 +18,10 @@ export interface Slot {
   bytes: number
 }
 
+function closed(): HeadraceError {
+  return new HeadraceError('E_CANCELLED', 'the loader was closed')
+}
+
 /**
  * The memory of a loader: a bounded number of slots, bounded in bytes together, handed out in the order they are asked
  * for and used again. Which slot serves next does not matter, so they lie in a free list and not in a ring.
@@ -41,12 +45,18 @@ export class SlotRing {
     return this.#bytes
   }
 
+  /** The largest batch: of ringBytes, and of an ArrayBuffer. */
+  get maxBytes(): number {
+    return Math.min(this.#maxBytes, MAX_SLOT_BYTES)
+  }
+
   get slots(): number {
     return this.#slots
   }
 
   /** A slot of at least `bytes`, as soon as one is free. E_LIMIT where one batch alone is too large. */
   take(bytes: number): Promise<Slot> {
+    if (this.#closed) return Promise.reject(closed())
     const wanted = Math.max(GROWTH, Math.ceil(bytes / GROWTH) * GROWTH)
     if (bytes > MAX_SLOT_BYTES)
       return Promise.reject(
@@ -91,7 +101,7 @@ export class SlotRing {
   /** Frees what is free now, and what is out as it comes back. Nobody waits any more. */
   close(): void {
     this.#closed = true
-    for (const { reject } of this.#waiting.splice(0)) reject(new HeadraceError('E_CANCELLED', 'the loader was closed'))
+    for (const { reject } of this.#waiting.splice(0)) reject(closed())
     for (const slot of this.#free.splice(0)) this.#destroy(slot)
   }
 
@@ -157,6 +167,11 @@ export class SlotClaim {
     this.settled = new Promise((resolve) => {
       this.#settle = resolve
     })
+  }
+
+  /** What `take` can give at most. */
+  get maxBytes(): number {
+    return this.#ring.maxBytes
   }
 
   async take(bytes: number): Promise<Slot> {

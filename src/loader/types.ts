@@ -28,7 +28,10 @@ export interface BatchControl {
 
 export type Batch<F extends object = Record<string, FieldBatch>> = F & BatchControl
 
-/** Stored bytes, one row a sample: `data` is uint8 [size, stride]; behind `sizes[i]` bytes a row is zeros. */
+/**
+ * Stored bytes, one row a sample: `data` is uint8 [size, stride]; behind `sizes[i]` bytes a row is zeros. The memory
+ * comes back with a later batch: what you write behind `sizes[i]` bytes of a row yourself may still be there then.
+ */
 export interface StoredBytes {
   readonly data: Uint8Array
   readonly shape: readonly [number, number]
@@ -67,6 +70,12 @@ export interface SampleFault {
   readonly reason: string
 }
 
+/** A row that could not be decoded. */
+export interface DecodeFault extends SampleFault {
+  /** Bad whatever is made of it; otherwise other draws of the sample may be sound. */
+  readonly lasting: boolean
+}
+
 /** The rows of one step, before anything is read. */
 export interface Rows {
   readonly epoch: number
@@ -81,7 +90,7 @@ export interface Rows {
 export interface DecodePlan {
   /** Slot memory it needs. */
   readonly bytes: number
-  /** Rows that failed already. */
+  /** Rows that failed already, whatever would be made of them. */
   readonly faults: readonly SampleFault[]
 }
 
@@ -99,7 +108,12 @@ export interface Decoder<P extends DecodePlan = DecodePlan, R = unknown> {
   readonly decides: boolean
   /** Pure where the sizes are known beforehand. `recorded`: what `record` made of an earlier plan, to be used again. */
   plan(rows: Rows, recorded?: R): P
-  decode(plan: P, target: SlotSpan): Promise<readonly SampleFault[]>
+  /**
+   * Rows that do not need the memory they ask for, because what was said of them is not true. Asked where a batch is
+   * larger than it may be, before it is refused.
+   */
+  doubt?(plan: P): Promise<readonly SampleFault[]>
+  decode(plan: P, target: SlotSpan): Promise<readonly DecodeFault[]>
   /** The field's value over `buffer`, which is the slot's memory. */
   deliver(plan: P, buffer: ArrayBuffer, offset: number): FieldBatch
   /** What the plan decides, as JSON. */

@@ -1,5 +1,6 @@
 import { show } from '../checks.ts'
 import type { Field, Sample } from '../datasets/types.ts'
+import { canHold, integersOf } from '../dtype.ts'
 
 /** Why a sample that was read does not hold what the schema says of a field; undefined: it does. */
 export function valueFault(sample: Sample, name: string, field: Field | undefined): string | undefined {
@@ -18,10 +19,10 @@ function wantedBy(value: unknown, field: Field | undefined): string | undefined 
     case 'string':
       return typeof value === 'string' ? undefined : 'a string'
     default: {
-      if (typeof value === 'bigint') return undefined
-      const whole = field?.dtype !== undefined && !field.dtype.includes('float')
-      if (typeof value === 'number' && (!whole || Number.isInteger(value))) return undefined
-      return whole ? `an integer (${field.dtype})` : 'a number'
+      const dtype = field?.dtype ?? 'float64'
+      if ((typeof value === 'bigint' || typeof value === 'number') && canHold(dtype, value)) return undefined
+      const integers = integersOf(dtype)
+      return integers === undefined ? 'a number' : `an integer from ${integers[0]} to ${integers[1]} (${dtype})`
     }
   }
 }

@@ -9,6 +9,7 @@ export function sequentialSampler(length: number): Sampler {
   nonNegativeInteger('length', length)
   return {
     length,
+    unique: true,
     prepare(epoch) {
       nonNegativeInteger('epoch', epoch, MAX_WORD)
     },
@@ -36,6 +37,7 @@ export function randomSampler(length: number, seed: number): Sampler {
   }
   return {
     length,
+    unique: true,
     prepare: (epoch) => void orderOf(epoch),
     fill: (epoch, start, out) => orderOf(epoch).fill(start, out),
   }

@@ -42,10 +42,8 @@ export interface ShardPlan {
   readonly end: number
   /** What this rank takes at a step. E_USAGE unless it is one of 0 .. steps-1. */
   slice(step: number): ShardSlice
-  /** The first position of the epoch that no rank has reached before a step; `end` after the last. */
-  positionOf(step: number): number
-  /** The step at which to go on from a position. E_USAGE unless it is a multiple of the global batch, or the end. */
-  stepAt(position: number): number
+  /** The step at which to go on from a position; undefined unless it is a multiple of the global batch, or the end. */
+  stepAt(position: number): number | undefined
 }
 
 function endOf(length: number, globalBatch: number, tail: Tail): number {
@@ -93,19 +91,10 @@ export function shardPlan(options: ShardOptions): ShardPlan {
       const padding = Math.min(batchSize, Math.max(0, start + batchSize - length))
       return { start, size: batchSize, padding }
     },
-    positionOf(step) {
-      if (!Number.isSafeInteger(step) || step < 0 || step > steps)
-        throw new HeadraceError('E_USAGE', `step must be within 0 .. ${steps}, but got ${show(step)}`)
-      return step === steps ? end : step * globalBatch
-    },
     stepAt(position) {
       if (position === end) return steps
-      if (!Number.isSafeInteger(position) || position < 0 || position > end || position % globalBatch !== 0)
-        throw new HeadraceError(
-          'E_USAGE',
-          `position must be a multiple of the global batch (${globalBatch}) up to ${end}, but got ${show(position)}`,
-        )
-      return position / globalBatch
+      const starts = Number.isSafeInteger(position) && position >= 0 && position < end && position % globalBatch === 0
+      return starts ? position / globalBatch : undefined
     },
   }
 }

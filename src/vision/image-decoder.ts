@@ -5,6 +5,7 @@ import { HeadraceError, isHeadraceError } from '../errors.ts'
 import { imageType } from '../formats/image-type.ts'
 import { MAX_JPEG_SIDE, parseJpeg } from '../formats/jpeg.ts'
 import {
+  type DecodeFault,
   type DecodePlan,
   type Decoder,
   type FieldBatch,
@@ -15,9 +16,9 @@ import {
   type SlotSpan,
   type StoredSource,
 } from '../loader/index.ts'
-import { BOX_COLUMNS, native, type ViewSpec } from '../native.ts'
+import { BOX_COLUMNS, native, type SlotHandle, type ViewSpec } from '../native.ts'
 import { Draws, viewKey } from '../sampling/random.ts'
-import type { CropBox, Rect, Uniform } from './crops/types.ts'
+import { type CropBox, cut, type Rect, type Uniform } from './crops/types.ts'
 import type { Pipeline } from './operations/index.ts'
 
 /** Draw 0.. of a sample and view belong to its crop; the coin of the flip has a place that no crop reaches. */
@@ -88,8 +89,10 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
 
   plan(rows: Rows, recorded?: RecordedImages): ImagePlan {
     const source = locate(this.#dataset, this.#field, rows)
-    const faults = this.readsSamples ? this.#probe(source, rows) : []
-    faults.push(...this.#refuseLarge(source))
+    const faults = [...source.faults, ...(this.readsSamples ? this.#probe(source, rows) : [])]
+    faults.push(...this.#refuseSizes(source, new Set(faults.map(({ row }) => row))))
+    // A picture of no size has no crops.
+    if (faults.length > 0) return { source, boxes: new Float64Array(0), offsets: [], faults, bytes: 0 }
     const boxes = new Float64Array(rows.ids.length * this.#views.length * BOX_COLUMNS)
     if (recorded === undefined) this.#draw(rows, source, boxes)
     else this.#restore(recorded, source, boxes)
@@ -107,7 +110,38 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     return { source, boxes, offsets, faults, bytes: bytes + 12 * rows.ids.length * this.#views.length }
   }
 
-  decode({ source, boxes, offsets }: ImagePlan, { slot, offset }: SlotSpan): Promise<readonly SampleFault[]> {
+  decode({ source, boxes, offsets }: ImagePlan, { slot, offset }: SlotSpan): Promise<readonly DecodeFault[]> {
+    const views = this.#views.map((view, k) =>
+      viewSpec(
+        view.pipeline,
+        (offsets[k] as Float64Array).map((place) => place + offset),
+      ),
+    )
+    return this.#decode(source, boxes, views, slot)
+  }
+
+  /** Pictures whose headers do not say what the dataset does: one pixel of each is decoded. */
+  async doubt({ source }: ImagePlan): Promise<readonly SampleFault[]> {
+    const count = source.widths.length
+    const corner = cut(0, 0, 1, 1)
+    const boxes = new Float64Array(count * BOX_COLUMNS)
+    for (let row = 0; row < count; row++) writeBox(boxes, row, corner.clip, corner.box, false)
+    const offsets = Float64Array.from({ length: count }, (_, row) => 3 * row)
+    const slot = native.createSlot(3 * count)
+    try {
+      const faults = await this.#decode(source, boxes, [{ ...PIXEL, offsets }], slot)
+      return faults.filter(({ lasting }) => lasting)
+    } finally {
+      native.destroySlot(slot)
+    }
+  }
+
+  #decode(
+    source: StoredSource,
+    boxes: Float64Array,
+    views: readonly ViewSpec[],
+    slot: SlotHandle,
+  ): Promise<readonly DecodeFault[]> {
     const { dct, fancyUpsampling, tolerant, maxPixels } = (this.#views[0] as View).pipeline.decode
     const { threads, group, stored } = this.#options
     return native.decodeImages({
@@ -116,12 +150,7 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
       sourceSizes: source.sizes,
       heights: source.heights,
       widths: source.widths,
-      views: this.#views.map((view, k) =>
-        viewSpec(
-          view.pipeline,
-          (offsets[k] as Float64Array).map((place) => place + offset),
-        ),
-      ),
+      views,
       boxes,
       slot,
       threads,
@@ -176,11 +205,16 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
   }
 
   /** Before any memory is asked for: pictures of their own sizes would make a slot that cannot be had. */
-  #refuseLarge({ widths, heights }: StoredSource): SampleFault[] {
+  #refuseSizes({ widths, heights }: StoredSource, known: ReadonlySet<number>): SampleFault[] {
     const { maxPixels } = (this.#views[0] as View).pipeline.decode
     const faults: SampleFault[] = []
     for (const [row, width] of widths.entries()) {
       const height = heights[row] as number
+      if (known.has(row)) continue
+      if (width === 0 || height === 0) {
+        faults.push({ row, code: 'E_CORRUPT', reason: `${width}x${height} pixels are no size of a picture` })
+        continue
+      }
       if (Math.max(width, height) > MAX_JPEG_SIDE) {
         const reason = `the header says ${width}x${height} pixels: more than ${MAX_JPEG_SIDE} a side are not decoded`
         faults.push({ row, code: 'E_LIMIT', reason })
@@ -212,7 +246,7 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     })
   }
 
-  /** E_STATE where the crops are not as many as the samples, or do not lie in their pictures. */
+  /** E_STATE where the crops are not as many as the samples, are none, or do not lie in their pictures. */
   #restore(recorded: RecordedImages, { widths, heights }: StoredSource, boxes: Float64Array): void {
     const views = this.#views.length
     for (const [k, { name, pipeline }] of this.#views.entries()) {
@@ -225,7 +259,9 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
       for (const [row, crop] of (own as readonly (RecordedBox | undefined)[]).entries()) {
         const { clip, box, flip } = crop ?? {}
         const [width, height] = [widths[row] as number, heights[row] as number]
-        if (!isRect(clip) || !isRect(box) || !isInside(clip, width, height))
+        if (!isRect(clip) || !isRect(box) || !isNear(box))
+          throw new HeadraceError('E_STATE', `${where}: number ${row} is no crop: ${show(crop)}`)
+        if (!isInside(clip, width, height))
           throw new HeadraceError('E_STATE', `${where}: number ${row} does not lie in its picture: ${show(crop)}`)
         if (pipeline.crop === undefined && (clip.width !== width || clip.height !== height))
           throw new HeadraceError('E_STATE', `${where}: number ${row} is a crop, but the loader has no crop`, {
@@ -275,9 +311,24 @@ function isRect(rect: Rect | undefined): rect is Rect {
   )
 }
 
+/** Boxes may reach out of their pictures, but not by more than a picture can be large. */
+function isNear({ x, y, width, height }: Rect): boolean {
+  return [x, y, width, height].every((n) => Math.abs(n) <= 2 * MAX_JPEG_SIDE)
+}
+
 function isInside({ x, y, width, height }: Rect, pictureWidth: number, pictureHeight: number): boolean {
   const whole = [x, y, width, height].every((n) => Number.isInteger(n))
   return whole && x >= 0 && y >= 0 && x + width <= pictureWidth && y + height <= pictureHeight
+}
+
+/** A view of one pixel. */
+const PIXEL: Omit<ViewSpec, 'offsets'> = {
+  width: 1,
+  height: 1,
+  layout: 'NHWC',
+  dtype: 'uint8',
+  scale: [1, 1, 1],
+  bias: [0, 0, 0],
 }
 
 function viewSpec({ crop, layout, dtype, scale, bias }: Pipeline, offsets: Float64Array): ViewSpec {

@@ -33,6 +33,9 @@ export interface LoadOptions extends LoaderOptions {
 
 const IMAGE_OPTIONS = ['image', 'views', 'layout', 'dtype'] as const
 
+/** What the addon decodes at once. */
+const MAX_VIEWS = 64
+
 /** The element type that options ask for. */
 export type DTypeOf<O extends LoadOptions, Ops> = O extends { readonly dtype: infer D extends ImageDType }
   ? D
@@ -88,7 +91,8 @@ function pipelinesOf(options: LoadOptions): Readonly<Record<string, Pipeline>> |
       throw new HeadraceError('E_USAGE', `views must be an object of named operations, but got ${show(views)}`)
     for (const [name, operations] of Object.entries(views)) checkOperations(`views.${name}`, operations)
     const names = Object.keys(views)
-    if (names.length === 0) throw new HeadraceError('E_USAGE', 'views must name at least one view, but got {}')
+    if (names.length === 0 || names.length > MAX_VIEWS)
+      throw new HeadraceError('E_USAGE', `views must name 1 to ${MAX_VIEWS} views, but got ${names.length}`)
     const settled = Object.fromEntries(
       names.map((name) => [name, settlePipeline(`views.${name}`, views[name] ?? [], { dtype, layout })]),
     )
