@@ -1,6 +1,7 @@
 import { knownOptions, oneOf, positiveInteger, progressOption } from '../../checks.ts'
 import { availableCores } from '../../cores.ts'
 import { HeadraceError } from '../../errors.ts'
+import { MAX_JPEG_SIDE } from '../../formats/jpeg.ts'
 import type { Loader } from '../../loader/index.ts'
 import {
   type ImageCacheInfo,
@@ -109,7 +110,7 @@ export async function benchVision(path: string, options: BenchVisionOptions): Pr
   const pipeline = oneOf('pipeline', options.pipeline, PRESETS)
   const batchSize = positiveInteger('batch', options.batch ?? 256)
   const epochs = positiveInteger('epochs', options.epochs ?? 3)
-  const size = options.size === undefined ? undefined : positiveInteger('size', options.size, 65_500)
+  const size = options.size === undefined ? undefined : positiveInteger('size', options.size, MAX_JPEG_SIDE)
   const threads = positiveInteger('threads', options.threads ?? availableCores(), 1024)
   const { shuffle = false, seed = 0, layout, dtype, signal, cold = false } = options
   const onProgress = progressOption(options.onProgress)

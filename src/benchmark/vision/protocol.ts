@@ -1,6 +1,7 @@
 import { oneOf, positiveInteger } from '../../checks.ts'
 import { availableCores } from '../../cores.ts'
 import { HeadraceError, isHeadraceError } from '../../errors.ts'
+import { MAX_JPEG_SIDE } from '../../formats/jpeg.ts'
 import type { Loader } from '../../loader/index.ts'
 import {
   centerCrop,
@@ -113,7 +114,7 @@ export async function benchProtocol(path: string, options: BenchProtocolOptions)
   const protocol = oneOf('protocol', options.protocol, PROTOCOLS)
   refuseFixed(protocol, options)
   const { dtype = 'uint8', layout = 'NHWC', signal, onProgress } = options
-  const size = positiveInteger('size', options.size ?? DEFAULT_SIZE, 65_500)
+  const size = positiveInteger('size', options.size ?? DEFAULT_SIZE, MAX_JPEG_SIDE)
   const general = {
     batchSize: positiveInteger('batch', options.batch ?? DEFAULT_BATCH),
     threads: positiveInteger('threads', options.threads ?? availableCores(), 1024),

@@ -1,20 +1,24 @@
 import { constants } from 'node:fs'
-import { lstat, readdir, rename, rm, stat, truncate } from 'node:fs/promises'
+import { lstat, readdir, rename, rm } from 'node:fs/promises'
 import { hostname } from 'node:os'
 import { basename, dirname, join, resolve } from 'node:path'
-import { fromSystemError, HeadraceError } from '../../errors.ts'
+import { fromSystemError, HeadraceError, isHeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
 import {
   closeDescriptor,
   makeFolders,
   openDescriptor,
   READ_FLAGS,
-  readRegularFile,
+  readInto,
   statDescriptor,
   syncDescriptor,
+  truncateDescriptor,
 } from '../../storage/descriptor.ts'
 import { MANIFEST } from './layout.ts'
 import { writeAt } from './write-at.ts'
+
+/** Of the folder that becomes the cache. */
+const CACHE = 'cache'
 
 /** What is at the destination before a build. */
 type Occupant = 'nothing' | 'cache' | 'other'
@@ -47,25 +51,35 @@ const LOCK_ATTEMPTS = 100
 /** "process 4194304 on " and a host name. */
 const MAX_HOLDER_BYTES = 4096
 
+/** Not through a link, which may lead to a file of someone else's: the lock is written to. */
+const LOCK_FLAGS = constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOFOLLOW
+
+/** What the process that has the lock wrote into it. */
+async function readHolder(lock: number): Promise<string> {
+  const bytes = Buffer.alloc(MAX_HOLDER_BYTES)
+  const length = await readInto(lock, bytes, 0).catch(() => 0)
+  return bytes.subarray(0, length).toString().trim()
+}
+
 async function takeLock(folder: string, destination: string): Promise<number> {
   const path = join(folder, 'lock')
+  const odd = (what: string, kind: string) => new HeadraceError('E_CORRUPT', `${what} is not ${kind}`, { path: what })
   for (let attempt = 1; ; attempt++) {
     await makeFolders(folder)
-    const fd = await openDescriptor(path, constants.O_RDWR | constants.O_CREAT | constants.O_NONBLOCK).catch(
-      (error: NodeJS.ErrnoException) => {
-        // its holder finished and removed the folder just now
-        if (error.code === 'ENOENT' && attempt < LOCK_ATTEMPTS) return undefined
-        throw error
-      },
-    )
+    if ((await lstat(folder).catch(() => undefined))?.isDirectory() === false) throw odd(folder, 'a folder')
+    const fd = await openDescriptor(path, LOCK_FLAGS).catch((error: NodeJS.ErrnoException) => {
+      // its holder finished and removed the folder just now
+      if (error.code === 'ENOENT' && attempt < LOCK_ATTEMPTS) return undefined
+      throw error.code === 'ELOOP' ? odd(path, 'a regular file') : error
+    })
     if (fd === undefined) continue
     if (!(await statDescriptor(fd)).isFile()) {
       await closeDescriptor(fd)
-      throw new HeadraceError('E_CORRUPT', `${path} is not a regular file`, { path })
+      throw odd(path, 'a regular file')
     }
     if (!native.tryLock(fd)) {
+      const holder = await readHolder(fd)
       await closeDescriptor(fd)
-      const holder = (await readRegularFile(path, MAX_HOLDER_BYTES).catch(() => '')).toString().trim()
       throw new HeadraceError(
         'E_STATE',
         `${destination} is being built already${holder === '' ? '' : ` by ${holder}`}`,
@@ -76,9 +90,9 @@ async function takeLock(folder: string, destination: string): Promise<number> {
       )
     }
     // the lock may be on a file that a build that finished in between has removed
-    const [held, there] = await Promise.all([statDescriptor(fd), stat(path).catch(() => undefined)])
+    const [held, there] = await Promise.all([statDescriptor(fd), lstat(path).catch(() => undefined)])
     if (there !== undefined && held.ino === there.ino && held.dev === there.dev) {
-      await truncate(path, 0)
+      await truncateDescriptor(fd, 0)
       await writeAt(fd, [Buffer.from(`process ${process.pid} on ${hostname()}\n`)], 0)
       return fd
     }
@@ -104,7 +118,7 @@ export class BuildSite {
   private constructor(destination: string, folder: string, lock: number) {
     this.destination = destination
     this.#folder = folder
-    this.cache = join(folder, 'cache')
+    this.cache = join(folder, CACHE)
     this.journal = join(folder, 'journal')
     this.#replaced = join(folder, 'replaced')
     this.#lock = lock
@@ -118,6 +132,7 @@ export class BuildSite {
     const path = resolve(destination)
     const folder = join(dirname(path), `.${basename(path)}.building`)
     try {
+      await BuildSite.#removeRemains(path, folder)
       await BuildSite.#checkFree(path, force)
       await makeFolders(dirname(path))
       const site = new BuildSite(path, folder, await takeLock(folder, path))
@@ -132,6 +147,20 @@ export class BuildSite {
     } catch (error) {
       throw fromSystemError(error, `building ${destination}`, { path })
     }
+  }
+
+  /** Removes what a build left that died after its cache was in place. */
+  static async #removeRemains(path: string, folder: string): Promise<void> {
+    const names = await readdir(folder).catch(() => undefined)
+    if (names === undefined || names.includes(CACHE) || (await occupantOf(path)) !== 'cache') return
+    const lock = await takeLock(folder, path).catch((error) => {
+      // another process puts its cache in place right now
+      if (isHeadraceError(error, 'E_STATE')) return undefined
+      throw error
+    })
+    if (lock === undefined) return
+    await rm(folder, { recursive: true, force: true })
+    await closeDescriptor(lock)
   }
 
   static async #checkFree(path: string, force: boolean): Promise<void> {

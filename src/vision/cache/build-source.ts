@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { show } from '../../checks.ts'
 import { ImageFolder, imageFolder } from '../../datasets/image-folder.ts'
 import { fromSamples, type LooseSamples, SampleStream } from '../../datasets/iterable.ts'
+import { nameOf } from '../../datasets/name-of.ts'
 import type { Dataset, Sample, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
 import { localDirectory } from '../../storage/open.ts'
@@ -68,7 +69,7 @@ function selected(schema: Schema, fields: readonly string[] | undefined): Schema
   return Object.fromEntries(Object.entries(schema).filter(([name]) => fields.includes(name)))
 }
 
-/** Reads samples of a dataset; pictures of a cache as the JPEG that they were. */
+/** Reads samples of a dataset; pictures of a cache as the JPEG that they were. E_CORRUPT where there is no sample. */
 function reader(dataset: Dataset, settings: BuildSettings): (id: number) => Promise<Sample> {
   const { fields, signal } = settings
   const options = { ...(fields ? { fields } : {}), ...(signal ? { signal } : {}) }
@@ -126,7 +127,7 @@ function describeSource(dataset: Dataset, settings: BuildSettings, own: boolean)
     fingerprint: streamed ? undefined : dataset.fingerprint,
     classes: named.classes,
     ignored: folder?.ignored ?? [],
-    describe: (id) => dataset.describe(id),
+    describe: (id) => nameOf(dataset, id),
     expectedBytes: (id) => folder?.sizeOf(id),
     cursor: (from) => (streamed ? inOrder(streamed) : byId(dataset, length ?? 0, from, settings)),
     sample: streamed ? undefined : reader(dataset, settings),

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
-import { relative, resolve } from 'node:path'
+import { realpath } from 'node:fs/promises'
+import { basename, dirname, join, relative, resolve } from 'node:path'
 import type { Schema } from '../../datasets/types.ts'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { localPath } from '../../storage/local-path.ts'
@@ -28,11 +29,22 @@ function identityOf(source: BuildSource, settings: BuildSettings): string | unde
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
+/** Where a path really leads, as far as it exists. */
+async function realPlace(path: string): Promise<string> {
+  try {
+    return await realpath(path)
+  } catch {
+    const above = dirname(path)
+    return above === path ? path : join(await realPlace(above), basename(path))
+  }
+}
+
 /** A cache inside its own source would be listed as a class of it the next time. */
-function checkOutside(source: BuildSource, destination: string): void {
+async function checkOutside(source: BuildSource, destination: string): Promise<void> {
   const root = /^file:\/\/(.*)$/s.exec(source.url ?? '')?.[1]
   if (root === undefined) return
-  const way = relative(root, resolve(destination))
+  const [from, to] = await Promise.all([realPlace(root), realPlace(resolve(destination))])
+  const way = relative(from, to)
   if (way !== '..' && !way.startsWith('../'))
     throw new HeadraceError('E_USAGE', `${destination} lies inside the source ${source.url}`, { path: destination })
 }
@@ -84,7 +96,7 @@ export async function buildImageCache(
   try {
     checkFieldNames(source.schema)
     checkPictures(source.schema)
-    checkOutside(source, path)
+    await checkOutside(source, path)
     const site = await BuildSite.open(path, settings.force)
     try {
       const run = await startRun(source, site, settings)

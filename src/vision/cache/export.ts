@@ -4,6 +4,7 @@ import { knownOptions, oneOf, positiveInteger, progressOption } from '../../chec
 import { availableCores } from '../../cores.ts'
 import type { Schema } from '../../datasets/types.ts'
 import { fromSystemError, HeadraceError, throwIfAborted } from '../../errors.ts'
+import { MAX_JPEG_SIDE } from '../../formats/jpeg.ts'
 import { openStore } from '../../storage/index.ts'
 import { localPath } from '../../storage/local-path.ts'
 import { exportedPicture } from './exported.ts'
@@ -29,7 +30,7 @@ export interface ExportReport {
 }
 
 /** No picture that a cache holds is larger. */
-const MAX_PIXELS = 65_535 * 65_535
+const MAX_PIXELS = MAX_JPEG_SIDE * MAX_JPEG_SIDE
 const PROGRESS_MS = 100
 
 function imageField(cache: ImageCache<Schema>, wanted: string | undefined): string {

@@ -1,6 +1,7 @@
 import type { Field, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
 import type { NpyDescr } from '../../formats/npy.ts'
+import { RESERVED_FIELDS } from '../../loader/index.ts'
 
 /**
  * The files of an image cache: a directory that NumPy can open. Per image or bytes field `<f>.bin` (samples one after
@@ -80,7 +81,10 @@ export function isFieldName(name: string): boolean {
   return name.length <= 200 && /^[^./\\\p{Cc}][^/\\\p{Cc}]*$/u.test(name) && name !== '__proto__'
 }
 
-/** E_USAGE for field names that cannot be file names, and for fields whose files would be the same. */
+/**
+ * E_USAGE for field names that cannot be file names, that batches use themselves, and for fields whose files would be
+ * the same.
+ */
 export function checkFieldNames(schema: Schema): void {
   const owners = new Map<string, string>([[MANIFEST, 'the manifest']])
   for (const [name, field] of Object.entries(schema)) {
@@ -89,6 +93,8 @@ export function checkFieldNames(schema: Schema): void {
         'E_USAGE',
         `a field named ${JSON.stringify(name)} cannot be stored: its name becomes a file name`,
       )
+    if (RESERVED_FIELDS.includes(name))
+      throw new HeadraceError('E_USAGE', `a field cannot be called ${JSON.stringify(name)}: batches use that name`)
     const { data, table, checksums } = filesOf(name, storageOf(field.kind))
     for (const file of [data, table, checksums, field.kind === 'image' ? frequenciesFile(name) : undefined]) {
       if (file === undefined) continue

@@ -2,6 +2,7 @@ import { booleanOption, finiteNumber, knownOptions, oneOf, positiveInteger, prog
 import { availableCores } from '../../cores.ts'
 import { type ErrorCode, HeadraceError } from '../../errors.ts'
 import { MAX_JPEG_SIDE } from '../../formats/jpeg.ts'
+import { DEFAULT_MAX_PIXELS } from '../max-pixels.ts'
 
 export interface BuildProgress {
   /** Pictures stored so far, those of an earlier run that is resumed included. */
@@ -116,8 +117,6 @@ const OPTIONS: readonly (keyof BuildSettings)[] = [
   'signal',
 ]
 
-/** 2^30 / 6: twice the 1 GiB / 4 / 3 above which Pillow warns of a decompression bomb; it refuses above this. */
-const DEFAULT_MAX_PIXELS = 178_956_970
 const DEFAULT_WINDOW_BYTES = 256 * 1024 * 1024
 
 function names(option: string, value: readonly string[] | undefined): readonly string[] | undefined {

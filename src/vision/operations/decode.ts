@@ -1,5 +1,6 @@
 import { booleanOption, knownOptions, oneOf, positiveInteger } from '../../checks.ts'
-import { DEFAULT_MAX_PIXELS, type DecodeOperation } from './types.ts'
+import { DEFAULT_MAX_PIXELS } from '../max-pixels.ts'
+import type { DecodeOperation } from './types.ts'
 
 export interface DecodeOptions {
   /** `islow` is libjpeg's exact default; `ifast` is what FFCV and slipstream use. 'islow'. */

@@ -1,8 +1,5 @@
 import type { CropLaw } from '../crops/types.ts'
 
-/** Pictures with more pixels are refused: where Pillow calls a picture a decompression bomb. */
-export const DEFAULT_MAX_PIXELS = 178_956_970
-
 /** How JPEG data is decoded; the first operation where it is given. */
 export interface DecodeOperation {
   readonly operation: 'decode'
