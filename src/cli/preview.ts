@@ -13,7 +13,7 @@ import {
 } from '../vision/index.ts'
 import { flag } from './flags.ts'
 import { pipelineHelp } from './pipelines.ts'
-import { print, printJson } from './run.ts'
+import { interrupted, print, printJson } from './run.ts'
 import { count, countFromZero, pngFile } from './values.ts'
 
 interface Flags {
@@ -54,7 +54,8 @@ export function previewCommand(): Command {
     .action(async (path: string, { out, pipeline, size, sequential, json, ...options }: Flags) => {
       const cache = await openImageCache(path)
       try {
-        const sheet = { ...options, shuffle: sequential !== true, image: preset(pipeline, { size }) }
+        const order = { ...options, shuffle: sequential !== true, signal: interrupted }
+        const sheet = { ...order, image: preset(pipeline, { size }) }
         const shown = await picturesOn(cache, sheet)
         const png = await previewSheet(cache, sheet)
         await writeFile(out, png).catch((error: NodeJS.ErrnoException) => {
@@ -71,6 +72,7 @@ export function previewCommand(): Command {
 
 type Sheet = Pick<Flags, 'count' | 'seed' | 'epoch' | 'onError'> & {
   readonly shuffle: boolean
+  readonly signal: AbortSignal
   readonly image: readonly ImageOperation[]
 }
 

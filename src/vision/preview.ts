@@ -16,6 +16,7 @@ export interface PreviewOptions {
   readonly onError?: 'throw' | 'skip' | 'replace'
   /** Pictures side by side; by default what makes the sheet about 4:3. */
   readonly columns?: number
+  readonly signal?: AbortSignal
 }
 
 /** Pixels between pictures, and their grey level. */
@@ -48,6 +49,7 @@ export async function previewSheet<S extends Schema>(
     seed,
     epoch,
     onError,
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
     rank: 0,
     worldSize: 1,
   })
