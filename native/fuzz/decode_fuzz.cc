@@ -36,7 +36,7 @@ constexpr size_t kMaxViews = 3;
 constexpr size_t kMaxTables = 4;
 constexpr double kMaxPixels = 1 << 20;
 constexpr size_t kMaxOutput = 1 << 18;  // pixels of one view, for speed
-constexpr size_t kMaxWork = 1 << 24;    // source rows times output columns of one view, for speed
+constexpr size_t kMaxWork = 1 << 20;    // source rows times output columns of one view, for speed
 
 constexpr float kScale[] = {0.01712475f, 0.017507f, 0.01742919f}, kBias[] = {-2.117904f, -2.0357141f, -1.8044444f};
 
