@@ -101,4 +101,31 @@ describe('the recommendation is', () => {
     expect(encoding).toBe('jpeg')
     expect(reason).toBe('dct brings 1.05 times the images/s with avx2 (wanted: 1.10 times)')
   })
+
+  it('yuv420 where it is exact, fits and is twice as fast as dct; else it is told what it would be', () => {
+    const planes = (imagesPerSecond: number, fidelity: Partial<MeasuredEncoding['fidelity']> = {}) =>
+      measured('yuv420', imagesPerSecond, 500, { fidelity: { exact: true, maxDifference: 0, padded: 0, ...fidelity } })
+    const adviceFor = (memory: number, encoding: MeasuredEncoding) =>
+      recommend(findings(memory, undefined, { encodings: [encoding] }))
+    const { unless, ...advice } = adviceFor(1000, planes(8000))
+    expect(advice).toEqual({
+      encoding: 'yuv420',
+      reason:
+        '8.00 times the images/s of jpeg for 5.00 times the bytes, its pixels are exact and its 500 GiB fit into memory (80 % of 1000 GiB)',
+    })
+    expect(unless).toEqual([expect.stringContaining('only a few times: jpeg')])
+
+    const told = 'images/s are all that counts: yuv420 has 8,000 images/s, 2.00 times those of dct, for 500 GiB'
+    const rounded = adviceFor(1000, planes(8000, { exact: false, psnr: 50.46, maxDifference: 9, padded: 3 }))
+    expect(rounded.encoding).toBe('dct')
+    expect(rounded.unless[1]).toBe(
+      `${told}; its pixels are not exact (50.5 dB); 3 of the sampled pictures get even sides`,
+    )
+    const large = adviceFor(600, planes(8000))
+    expect(large.encoding).toBe('dct')
+    expect(large.unless[1]).toBe(`${told}, which do not fit into memory`)
+    const slow = adviceFor(1000, planes(7900))
+    expect(slow.encoding).toBe('dct')
+    expect(adviceFor(1000, planes(3900)).unless).toHaveLength(2)
+  })
 })

@@ -6,7 +6,7 @@ import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { withScratch } from '../../scratch.ts'
 import { type SampledPictures, samplePictures } from '../../vision/cache/sampled-pictures.ts'
 import { type BuildReport, buildImageCache, type ImageCache, openImageCache, type Skipped } from '../../vision/index.ts'
-import { buildOptionsOf, CANDIDATES, type EncodingCandidate, nameOf, type TrialSchema } from './candidates.ts'
+import { type BuildCandidate, buildOptionsOf, CANDIDATES, nameOf, type TrialSchema } from './candidates.ts'
 import { fidelities, SAME } from './fidelity.ts'
 import { type EncodingAdvice, type MeasuredEncoding, recommend } from './recommend.ts'
 import { timeInTurns } from './turns.ts'
@@ -52,7 +52,7 @@ export interface AdviseReport {
 
 /** A small cache of one candidate. */
 interface Trial {
-  readonly candidate: EncodingCandidate
+  readonly candidate: BuildCandidate
   readonly report: BuildReport
   readonly cache: ImageCache<TrialSchema>
 }
