@@ -6,7 +6,14 @@ import { single } from './report.mjs'
 export const exactness = {
   name: 'exactness',
   run: async () => {
-    const outcome = await run(['make', '--no-print-directory', `-j${availableParallelism()}`, '-C', 'native/exact', 'check'])
+    const outcome = await run([
+      'make',
+      '--no-print-directory',
+      `-j${availableParallelism()}`,
+      '-C',
+      'native/exact',
+      'check',
+    ])
     const [note] = /^\d+ JPEGs, .*$/m.exec(outcome.output) ?? []
     return { ...single(outcome), ...(note === undefined ? {} : { note }) }
   },
