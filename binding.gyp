@@ -64,7 +64,10 @@
         "native/src/promise_task.cc",
         "native/src/resampler.cc",
         "native/src/slot.cc",
-        "native/src/slot_binding.cc"
+        "native/src/slot_binding.cc",
+        "native/src/yuv420_binding.cc",
+        "native/src/yuv420_reader.cc",
+        "native/src/yuv420_writer.cc"
       ],
       "cflags_cc": ["<@(kernel_cflags)"],
       "libraries": ["-ljpeg"],

@@ -56,7 +56,7 @@ export interface DecodeJob {
   readonly source: MappedBytes | Uint8Array
   readonly sourceOffsets: Float64Array
   readonly sourceSizes: Float64Array
-  /** Pixels that the picture's own header must agree with. */
+  /** Pixels that the picture's own header must agree with; of planes, which have none, their size. */
   readonly heights: Uint32Array
   readonly widths: Uint32Array
   readonly views: readonly ViewSpec[]
@@ -66,8 +66,11 @@ export interface DecodeJob {
   /** At most `threads` threads work at once on the jobs of one `group`. */
   readonly threads: number
   readonly group: number
-  /** jpeg: every sample is a JPEG; dct: packed coefficients or a JPEG, as each begins (docs/formats/dct.md). */
-  readonly encoding: 'jpeg' | 'dct'
+  /**
+   * jpeg: every sample is a JPEG; dct: packed coefficients or a JPEG, as each begins (docs/formats/dct.md); yuv420: planes
+   * (docs/formats/cache.md), which have no `dct` and nothing to tolerate.
+   */
+  readonly encoding: 'jpeg' | 'dct' | 'yuv420'
   /** Frequencies of the compact form, 16 x 256; needed where samples have it. */
   readonly table: Uint16Array | undefined
   readonly dct: 'islow' | 'ifast'
@@ -99,6 +102,27 @@ export interface ConvertJob {
   readonly threads: number
   readonly group: number
   readonly maxPixels: number
+}
+
+/** A picture into planes of YUV 4:2:0, on the pool. */
+export interface Yuv420Job {
+  /** A JPEG, or RGB pixels where there is a size. */
+  readonly bytes: Uint8Array
+  /** Of pixels; both 0: a JPEG. */
+  readonly width: number
+  readonly height: number
+  /** truncate: slipstream's bytes, always through RGB. nearest: a JPEG's own samples where they are those of the planes. */
+  readonly rounding: 'nearest' | 'truncate'
+  readonly threads: number
+  readonly group: number
+  readonly maxPixels: number
+}
+
+/** Y, U and V one after the other. Sides are even: the last column and row may be there twice. */
+export interface Yuv420Picture {
+  readonly bytes: Uint8Array
+  readonly width: number
+  readonly height: number
 }
 
 /** Why a sample has no other form. */
@@ -135,6 +159,8 @@ interface Addon {
   packJpeg(job: ConvertJob): Promise<Uint8Array | Refusal>
   /** Packed coefficients as a JPEG with the same coefficients and tables. */
   unpackJpeg(job: ConvertJob): Promise<Uint8Array | Refusal>
+  /** A picture as planes. E_CORRUPT, E_UNSUPPORTED or E_LIMIT where it cannot be decoded. */
+  toYuv420(job: Yuv420Job): Promise<Yuv420Picture | Refusal>
   /** Adds how often each symbol comes in each context of a plain packed picture to `counts`, 16 x 256. */
   addSymbolCounts(packed: Uint8Array, counts: Float64Array): void
   /** The table of frequencies for such counts: 16 x 256, each at least 1, each row summing to 1024. */

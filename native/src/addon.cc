@@ -53,5 +53,6 @@ NAPI_MODULE_INIT() {
   bindSlot(env, exports);
   bindJobs(env, exports);
   bindPack(env, exports);
+  bindYuv420(env, exports);
   return exports;
 }

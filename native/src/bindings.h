@@ -13,6 +13,7 @@ inline void bind(napi_env env, napi_value exports, const char* name, napi_callba
 void bindMemoryMap(napi_env env, napi_value exports);
 void bindSlot(napi_env env, napi_value exports);
 void bindPack(napi_env env, napi_value exports);
+void bindYuv420(napi_env env, napi_value exports);
 void bindJobs(napi_env env, napi_value exports);
 
 }  // namespace headrace

@@ -97,13 +97,30 @@ Fault decodePacked(const Picture& picture, const Storage& storage, double maxPix
   return {};
 }
 
+// Nothing is decoded but what each view reads, row by row.
+Fault decodeYuv420(const Picture& picture, const JpegOptions& options, std::span<const View> views, std::span<const Box> boxes,
+                   std::span<uint8_t* const> out, Scratch& scratch) {
+  Yuv420Reader& reader = scratch.yuv420;
+  const int width = picture.width, height = picture.height;
+  if (const Fault fault = reader.open(picture.bytes, picture.readable, width, height, options.fancyUpsampling, options.maxPixels)) return fault.always();
+  if (const Fault fault = checkPicture(width, height, picture, views, boxes)) return fault;
+  for (size_t k = 0; k < views.size(); k++) reader.rows(scratch.resampler.begin(views[k], boxes[k], out[k]), scratch.resampler);
+  return {};
+}
+
+Fault decodeStored(const Picture& picture, const Storage& storage, const JpegOptions& options, std::span<const View> views,
+                   std::span<const Box> boxes, std::span<uint8_t* const> out, Scratch& scratch) {
+  if (storage.encoding == Encoding::yuv420) return decodeYuv420(picture, options, views, boxes, out, scratch);
+  if (storage.encoding == Encoding::packed && PackedPicture::isPacked(picture.bytes))
+    return decodePacked(picture, storage, options.maxPixels, views, boxes, out, scratch);
+  return decodeJpeg(picture, options, views, boxes, out, scratch);
+}
+
 }  // namespace
 
 Fault decodeImage(const Picture& picture, const Storage& storage, const JpegOptions& options, std::span<const View> views,
                   std::span<const Box> boxes, std::span<uint8_t* const> out, Scratch& scratch) {
-  const Fault fault = storage.packed && PackedPicture::isPacked(picture.bytes)
-                          ? decodePacked(picture, storage, options.maxPixels, views, boxes, out, scratch)
-                          : decodeJpeg(picture, options, views, boxes, out, scratch);
+  const Fault fault = decodeStored(picture, storage, options, views, boxes, out, scratch);
   if (fault)
     for (size_t k = 0; k < views.size(); k++) std::memset(out[k], 0, boxes[k].outBytes(views[k]));
   scratch.trim();

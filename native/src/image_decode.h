@@ -10,13 +10,19 @@ namespace headrace {
 
 struct Picture {
   std::span<const uint8_t> bytes;
-  int width = 0, height = 0;  // what the header must say
+  int width = 0, height = 0;  // what the header must say, if there is one
   size_t readable = 0;        // bytes behind `bytes` that may be read
 };
 
 // How the pictures of a field are stored.
+enum class Encoding {
+  jpeg,
+  packed,  // as docs/formats/dct.md says: packed coefficients or JPEG, each as it begins
+  yuv420,  // planes, as docs/formats/cache.md says
+};
+
 struct Storage {
-  bool packed = false;               // as docs/formats/dct.md says: packed coefficients or JPEG, each as it begins
+  Encoding encoding = Encoding::jpeg;
   const RansTable* table = nullptr;  // of the compact form
 };
 

@@ -63,7 +63,7 @@ struct DecodePlan {
   std::vector<double> offsets;  // views x samples
   std::vector<Box> boxes;       // samples x views
   JpegOptions options;
-  bool packed = false;
+  Encoding encoding = Encoding::jpeg;
   std::shared_ptr<RansTable> table;
 };
 
@@ -84,7 +84,7 @@ class DecodeTask final : public BatchTask {
       return;
     }
     picture.readable = static_cast<size_t>(source_.bytes.data() + source_.bytes.size() - (picture.bytes.data() + picture.bytes.size()));
-    const Storage storage{plan_.packed, plan_.table.get()};
+    const Storage storage{plan_.encoding, plan_.table.get()};
     Fault fault;
     if (!withBusGuard([&] { fault = decodeImage(picture, storage, plan_.options, plan_.views, boxes, {out, views}, scratch); })) {
       fault = Fault::of(FaultCode::corrupt, "%s", kUnreadable);
@@ -212,8 +212,9 @@ napi_value decodeImages(napi_env env, napi_callback_info info) {
   plan.widths.assign(widths.begin(), widths.end());
   plan.options.fastDct = dct == "ifast";
   if (!plan.options.fastDct && dct != "islow") return throwType(env, "dct", "islow or ifast"), nullptr;
-  plan.packed = encoding == "dct";
-  if (!plan.packed && encoding != "jpeg") return throwType(env, "encoding", "jpeg or dct"), nullptr;
+  if (encoding == "dct") plan.encoding = Encoding::packed;
+  else if (encoding == "yuv420") plan.encoding = Encoding::yuv420;
+  else if (encoding != "jpeg") return throwType(env, "encoding", "jpeg, dct or yuv420"), nullptr;
   const auto views = arrayItems(env, property(env, job, "views"));
   if (views.empty() || views.size() > DecodeTask::kMaxViews) return throwType(env, "views", "1 to 64 views"), nullptr;
   for (const napi_value view : views) {

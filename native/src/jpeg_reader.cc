@@ -213,6 +213,51 @@ Fault JpegReader::decode(const PixelRect& rect, RowSink& sink) {
   return {};
 }
 
+bool JpegReader::isYuv420() const {
+  const auto factors = [&](int c, int h, int v) { return info_.comp_info[c].h_samp_factor == h && info_.comp_info[c].v_samp_factor == v; };
+  if (info_.num_components == 1) return info_.jpeg_color_space == JCS_GRAYSCALE;
+  return info_.num_components == 3 && info_.jpeg_color_space == JCS_YCbCr && factors(0, 2, 2) && factors(1, 1, 1) && factors(2, 1, 1);
+}
+
+Fault JpegReader::samples(const SamplePlane (&planes)[3]) {
+  if (setjmp(error_.jump) != 0) {
+    jpeg_abort_decompress(&info_);
+    return fault();
+  }
+  info_.raw_data_out = TRUE;
+  info_.dct_method = options_.fastDct ? JDCT_IFAST : JDCT_ISLOW;
+  jpeg_start_decompress(&info_);
+  // A call gives a row of blocks, or of MCUs, of every component; both sides are filled up to whole blocks.
+  constexpr int kMaxRows = 4 * DCTSIZE;
+  size_t strides[3] = {}, wanted = 0;
+  for (int c = 0; c < info_.num_components; c++) {
+    const jpeg_component_info& component = info_.comp_info[c];
+    strides[c] = (component.width_in_blocks + static_cast<size_t>(component.h_samp_factor)) * DCTSIZE;
+    wanted += strides[c] * static_cast<size_t>(component.v_samp_factor) * DCTSIZE;
+  }
+  if (rows_.size() < wanted) rows_.resize(wanted);
+  JSAMPROW rows[3][kMaxRows];
+  JSAMPARRAY given[3] = {rows[0], rows[1], rows[2]};
+  uint8_t* next = rows_.data();
+  for (int c = 0; c < info_.num_components; c++)
+    for (int i = 0; i < info_.comp_info[c].v_samp_factor * DCTSIZE; i++, next += strides[c]) rows[c][i] = next;
+  const auto perCall = static_cast<JDIMENSION>(info_.max_v_samp_factor * DCTSIZE);
+  for (int call = 0; info_.output_scanline < info_.output_height; call++) {
+    if (jpeg_read_raw_data(&info_, given, perCall) == 0) {
+      jpeg_abort_decompress(&info_);
+      return Fault::of(FaultCode::corrupt, "no row %u", info_.output_scanline);
+    }
+    for (int c = 0; c < info_.num_components; c++) {
+      const SamplePlane& plane = planes[c];
+      const int count = info_.comp_info[c].v_samp_factor * DCTSIZE, first = call * count;
+      for (int i = 0; i < count && first + i < plane.height; i++)
+        std::memcpy(plane.samples + static_cast<size_t>(first + i) * plane.stride, rows[c][i], static_cast<size_t>(plane.width));
+    }
+  }
+  jpeg_finish_decompress(&info_);
+  return {};
+}
+
 // Why the picture cannot be packed, as far as its header tells; null: it can.
 const char* JpegReader::whyNotPacked() const {
   if (info_.data_precision != 8) return "more than 8 bits a sample";

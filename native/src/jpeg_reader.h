@@ -23,6 +23,13 @@ struct JpegOptions {
   double maxPixels = 0;
 };
 
+// Where the samples of one component go: `height` rows of `width`, `stride` apart.
+struct SamplePlane {
+  uint8_t* samples = nullptr;
+  size_t stride = 0;
+  int width = 0, height = 0;
+};
+
 class JpegReader {
  public:
   JpegReader();
@@ -37,6 +44,12 @@ class JpegReader {
 
   // Decodes rect (inside the picture) into the sink. On a fault some rows may have been given.
   Fault decode(const PixelRect& rect, RowSink& sink);
+
+  // Whether the picture is gray, or Y, Cb, Cr with half as many columns and rows of Cb and Cr.
+  bool isYuv420() const;
+  // The samples of such a picture as the transform gives them: no upsampling, no colour. Of a gray one planes[0] alone.
+  // On a fault some may have been given.
+  Fault samples(const SamplePlane (&planes)[3]);
 
   // The picture's quantised coefficients; `unsupported` where it is not one that can be packed (docs/formats/dct.md).
   Fault coefficients(Coefficients& out);

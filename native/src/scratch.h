@@ -7,6 +7,7 @@
 #include "../dct/packed_reader.h"
 #include "jpeg_reader.h"
 #include "resampler.h"
+#include "yuv420_reader.h"
 
 namespace headrace {
 
@@ -16,6 +17,7 @@ const Kernels& kernels();
 struct Scratch {
   JpegReader reader;
   PackedReader packed{kernels()};
+  Yuv420Reader yuv420{kernels()};
   Resampler resampler{kernels()};
   std::vector<uint8_t> pixels;  // a decoded rectangle that several views share
 
@@ -27,9 +29,10 @@ struct Scratch {
     pixels = std::vector<uint8_t>();
     resampler.release();
     packed.release();
+    yuv420.release();
   }
 
-  size_t bytes() const { return reader.bytes() + packed.bytes() + resampler.bytes() + pixels.capacity(); }
+  size_t bytes() const { return reader.bytes() + packed.bytes() + yuv420.bytes() + resampler.bytes() + pixels.capacity(); }
   // Change in bytes() since the last call.
   ptrdiff_t grown() {
     const size_t now = bytes();

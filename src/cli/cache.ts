@@ -26,8 +26,9 @@ export function cacheCommand(): Command {
 }
 
 interface BuildFlags {
-  encoding?: 'jpeg' | 'dct'
+  encoding?: 'jpeg' | 'dct' | 'yuv420'
   compact?: boolean
+  compat?: 'slipstream'
   maxSide?: number
   shortSide?: number
   quality?: number
@@ -48,11 +49,19 @@ function build(): Command {
     .description('build an image cache from a folder with one sub-folder per class, or from another cache')
     .argument('<source>', 'folder of pictures, or a cache')
     .argument('<destination>', 'folder that becomes the cache')
-    .addOption(flag('--encoding <name>', 'how pictures are stored', { choices: ['jpeg', 'dct'], shown: 'jpeg' }))
+    .addOption(
+      flag('--encoding <name>', 'how pictures are stored', { choices: ['jpeg', 'dct', 'yuv420'], shown: 'jpeg' }),
+    )
     .option('--compact', 'with dct: entropy-code the coefficients, smaller and slower')
+    .addOption(flag('--compat <tool>', "with yuv420: the tool's own rounding", { choices: ['slipstream'] }))
     .addOption(flag('--max-side <pixels>', 'scale pictures down to this longer side', { parse: count }))
     .addOption(flag('--short-side <pixels>', 'scale pictures down to this shorter side', { parse: count }))
-    .addOption(flag('--quality <1-100>', 'JPEG quality of what is encoded anew', { parse: quality, shown: '95' }))
+    .addOption(
+      flag('--quality <1-100>', 'JPEG quality of what is encoded anew', {
+        parse: quality,
+        shown: '95',
+      }),
+    )
     .addOption(flag('--workers <n>', 'pictures handled at once', { parse: count, shown: 'available cores' }))
     .addOption(flag('--on-error <policy>', 'what a bad file does', { choices: ['throw', 'skip'], default: 'skip' }))
     .addOption(
@@ -67,7 +76,7 @@ function build(): Command {
     .option('--progress', 'draw progress although stderr is no terminal')
     .addHelpText(
       'after',
-      '\nExample:\n  headrace cache build photos/ photos.cache --max-side 512 --quality 90\n  headrace cache build photos.cache fast.cache --encoding dct',
+      '\nExample:\n  headrace cache build photos/ photos.cache --max-side 512 --quality 90\n  headrace cache build photos.cache fast.cache --encoding dct\n  headrace cache build photos/ planes.cache --encoding yuv420',
     )
     .action(async (source: string, destination: string, { json, progress, ...flags }: BuildFlags) => {
       const line = new ProgressLine(progress === true)

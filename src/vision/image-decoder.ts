@@ -16,7 +16,7 @@ import {
   type SlotSpan,
   type StoredSource,
 } from '../loader/index.ts'
-import { BOX_COLUMNS, native, type SlotHandle, type ViewSpec } from '../native.ts'
+import { BOX_COLUMNS, type DecodeJob, native, type SlotHandle, type ViewSpec } from '../native.ts'
 import { Draws, viewKey } from '../sampling/random.ts'
 import { type CropBox, cut, type Rect, type Uniform } from './crops/types.ts'
 import type { Pipeline } from './operations/index.ts'
@@ -53,7 +53,7 @@ export interface ImageDecoderOptions {
   readonly threads: number
   readonly group: number
   /** How the field's pictures are stored, with the frequencies of compact packed ones. */
-  readonly stored: { readonly encoding: 'jpeg' | 'dct'; readonly frequencies: Uint16Array | undefined }
+  readonly stored: { readonly encoding: DecodeJob['encoding']; readonly frequencies: Uint16Array | undefined }
   /** True where the field is delivered as named views. */
   readonly named: boolean
 }

@@ -119,6 +119,27 @@ interface Encoded {
   frequenciesOf?(field: string): Uint16Array | undefined
 }
 
+/** The encodings that are decoded. */
+const DECODED = ['jpeg', 'dct', 'yuv420'] as const
+
+/** How a field's images are stored. E_UNSUPPORTED where they are not decoded. */
+function encodingOf(dataset: Dataset, field: string): (typeof DECODED)[number] {
+  const encoding = (dataset as Encoded).encodingOf?.(field) ?? 'jpeg'
+  const known = DECODED.find((name) => name === encoding)
+  if (known !== undefined) return known
+  throw new HeadraceError('E_UNSUPPORTED', `field ${field} is stored as ${encoding}, which is not decoded`, { field })
+}
+
+/** Planes have no coefficients to transform. E_USAGE where a transform is named. */
+function checkPlanes(field: string, pipelines: Readonly<Record<string, Pipeline>>): void {
+  for (const { decode } of Object.values(pipelines)) {
+    if (decode.dct === 'islow') continue
+    const message = `field ${field} is stored as planes of YUV 4:2:0, which have no decode({ dct: '${decode.dct}' })`
+    const hint = 'leave it out; fancyUpsampling: false, which repeats chroma, is what slipstream does'
+    throw new HeadraceError('E_USAGE', message, { field, hint })
+  }
+}
+
 /** Packed coefficients are transformed and upsampled in one way only. E_USAGE where another is asked for. */
 function checkExact(field: string, pipelines: Readonly<Record<string, Pipeline>>): void {
   for (const { decode } of Object.values(pipelines)) {
@@ -161,14 +182,9 @@ export function load(dataset: Dataset, options: LoadOptions = {}): Loader {
       )
     return (field) => {
       if (pipelines === undefined || dataset.schema[field]?.kind !== 'image') return undefined
-      const encoding = (dataset as Encoded).encodingOf?.(field) ?? 'jpeg'
+      const encoding = encodingOf(dataset, field)
       if (encoding === 'dct') checkExact(field, pipelines)
-      else if (encoding !== 'jpeg')
-        throw new HeadraceError(
-          'E_UNSUPPORTED',
-          `field ${field} is stored as ${encoding}, which cannot be decoded yet`,
-          { field },
-        )
+      if (encoding === 'yuv420') checkPlanes(field, pipelines)
       const frequencies = (dataset as Encoded).frequenciesOf?.(field)
       const stored = { encoding, frequencies } as const
       return new ImageDecoder(dataset, field, pipelines, { seed, threads, group, stored, named: views !== undefined })

@@ -222,6 +222,32 @@ describe('cache verify', () => {
   })
 })
 
+describe('planes', () => {
+  it('are built, inspected, previewed and timed', async () => {
+    const { code } = await headrace('cache', 'build', source, place('planes'), '--encoding', 'yuv420')
+    expect(code).toBe(0)
+    const info = await headrace('cache', 'info', place('planes'))
+    expect(info.stdout).toMatch(/^field image +image, yuv420, /m)
+    const sheet = await headrace('preview', place('planes'), '--out', place('sheet.png'), '--size', '32')
+    expect(sheet.code).toBe(0)
+    const bench = await headrace('bench', 'vision', place('planes'), '--pipeline', 'rrc', '--epochs', '1', '--json')
+    expect(json(bench)).toMatchObject({ cache: { encoding: 'yuv420' }, skipped: 0, replaced: 0 })
+    const exported = await headrace('cache', 'export', place('planes'), place('none'))
+    expect(exported.code).toBe(1)
+    expect(exported.stderr).toContain('of which no image files can be made [E_UNSUPPORTED]')
+  })
+
+  it("have slipstream's bytes where that is asked for", async () => {
+    await headrace('cache', 'build', source, place('compat'), '--encoding', 'yuv420', '--compat', 'slipstream')
+    const { fields, options } = json(await headrace('cache', 'info', place('compat'), '--json'))
+    expect(options).toMatchObject({ encoding: 'yuv420', compat: 'slipstream' })
+    expect(fields).toMatchObject({ image: { encoding: 'yuv420' } })
+    const refused = await headrace('cache', 'build', source, place('no'), '--compat', 'slipstream')
+    expect(refused.code).toBe(2)
+    expect(refused.stderr).toContain("compat needs the encoding 'yuv420', but got 'jpeg'")
+  })
+})
+
 describe('packed coefficients', () => {
   it('are built from a folder or a cache, inspected and exported', async () => {
     await headrace('cache', 'build', source, place('plain'), '--encoding', 'dct')

@@ -25,7 +25,7 @@ describe('usage errors end with 2, say what is wrong on stderr and print nothing
     [['cache', 'build', 'a', 'b', '--workers', '0'], 'It must be a positive integer.'],
     [['cache', 'build', 'a', 'b', '--max-side', '12.5'], 'It must be a positive integer.'],
     [['cache', 'build', 'a', 'b', '--on-error', 'ignore'], 'Allowed choices are throw, skip.'],
-    [['cache', 'build', 'a', 'b', '--encoding', 'png'], 'Allowed choices are jpeg, dct.'],
+    [['cache', 'build', 'a', 'b', '--encoding', 'png'], 'Allowed choices are jpeg, dct, yuv420.'],
     [['cache', 'advise'], "missing required argument 'source'"],
     [['cache', 'advise', 'a', '--samples', '0'], 'It must be a positive integer.'],
     [['bench', 'vision', 'c'], "required option '--pipeline <name>' or '--protocol <name>' not specified"],

@@ -2,7 +2,7 @@ import { type DecodeJob, type NativeFault, native } from '../../src/native.ts'
 import type { Rect } from '../../src/vision/crops/types.ts'
 
 export interface DecodeOneOptions {
-  readonly encoding?: 'jpeg' | 'dct'
+  readonly encoding?: DecodeJob['encoding']
   readonly table?: Uint16Array
   readonly clip?: Rect
   readonly box?: Rect

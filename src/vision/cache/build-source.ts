@@ -7,7 +7,7 @@ import { nameOf } from '../../datasets/name-of.ts'
 import type { Dataset, Sample, Schema } from '../../datasets/types.ts'
 import { HeadraceError } from '../../errors.ts'
 import { localDirectory } from '../../storage/open.ts'
-import { exportedSample } from './exported.ts'
+import { checkExported, exportedSample } from './exported.ts'
 import { ImageCache } from './image-cache.ts'
 import { MANIFEST } from './layout.ts'
 import { openImageCache } from './open.ts'
@@ -119,9 +119,11 @@ function describeSource(dataset: Dataset, settings: BuildSettings, own: boolean)
       'E_USAGE',
       'a dataset of unknown length cannot be read by id: pass its samples as an iterable',
     )
+  const schema = selected(dataset.schema, settings.fields)
+  if (dataset instanceof ImageCache) checkExported(dataset, Object.keys(schema))
   const named = dataset as Dataset & { readonly classes?: readonly string[]; readonly url?: string }
   return {
-    schema: selected(dataset.schema, settings.fields),
+    schema,
     length,
     url: named.url,
     fingerprint: streamed ? undefined : dataset.fingerprint,

@@ -7,7 +7,7 @@ import { fromSystemError, HeadraceError, throwIfAborted } from '../../errors.ts'
 import { MAX_JPEG_SIDE } from '../../formats/jpeg.ts'
 import { openStore } from '../../storage/index.ts'
 import { localPath } from '../../storage/local-path.ts'
-import { exportedPicture } from './exported.ts'
+import { checkExported, exportedPicture } from './exported.ts'
 import type { ImageCache } from './image-cache.ts'
 import { openImageCache } from './open.ts'
 
@@ -78,6 +78,7 @@ export async function exportImageCache(
   const cache = await openImageCache<Schema>(path)
   try {
     const field = imageField(cache, options.field)
+    checkExported(cache, [field])
     const folder = resolve(localPath('destination', destination))
     await checkEmpty(folder)
     await mkdir(folder, { recursive: true })

@@ -13,12 +13,17 @@ export async function exportedPicture(
   stored: Uint8Array,
   rules: Rules,
 ): Promise<Uint8Array> {
-  const encoding = cache.encodingOf(field)
-  if (encoding === 'jpeg') return stored
-  if (encoding === 'dct') return unpacked(stored, cache.frequenciesOf(field), rules)
-  throw new HeadraceError('E_UNSUPPORTED', `field ${field} is stored as ${encoding}, which has no image files`, {
-    field,
-  })
+  checkExported(cache, [field])
+  return cache.encodingOf(field) === 'dct' ? unpacked(stored, cache.frequenciesOf(field), rules) : stored
+}
+
+/** E_UNSUPPORTED where one of the fields holds pictures of which no image files can be made. */
+export function checkExported(cache: ImageCache<Schema>, fields: readonly string[]): void {
+  const field = fields.find((name) => cache.encodingOf(name) === 'yuv420')
+  if (field === undefined) return
+  const message = `${cache.path}: field ${field} is stored as planes of YUV 4:2:0, of which no image files can be made`
+  const hint = 'go back to the source that the cache was built from'
+  throw new HeadraceError('E_UNSUPPORTED', message, { path: cache.path, field, hint })
 }
 
 /** A sample of a cache with its pictures as image files. */

@@ -7,14 +7,26 @@ import { decodeWhole } from './full-decode.ts'
 import type { BuildSettings } from './options.ts'
 import { packed } from './packing.ts'
 import { Permits } from './permits.ts'
+import { planar } from './planar.ts'
 import type { Frequencies } from './rans-table.ts'
 import { Transcoder } from './transcode.ts'
 
 export interface TakenImage extends StoredImage {
-  /** What the picture was, where it had to be encoded anew. */
+  /** What the picture was, where it had to be encoded anew, or its pixels made by sharp. */
   readonly from?: ImageType
   /** Why it stays a JPEG, where coefficients were to be packed. */
   readonly unpacked?: string
+}
+
+/** Bytes that making planes of a JPEG takes a pixel: of a progressive one all coefficients; the planes, and a copy of them. */
+const PLANAR_BYTES = 6
+
+/** A picture as it comes: its type, and what its markers say of a JPEG. */
+interface Look {
+  readonly type: ImageType
+  readonly jpeg?: JpegInfo
+  /** A JPEG that need not be scaled. */
+  readonly fits: boolean
 }
 
 /** E_CORRUPT, E_UNSUPPORTED or E_LIMIT for a JPEG that the loader could not decode. */
@@ -36,7 +48,7 @@ function checkedJpeg(bytes: Uint8Array, settings: BuildSettings): JpegInfo {
 
 /**
  * Takes pictures in: a JPEG that need not be scaled is stored as it is, anything else is encoded as JPEG; with the
- * encoding 'dct' both are packed then. At most `workers` pictures are decoded or encoded at once.
+ * encoding 'dct' both are packed then. With 'yuv420' all become planes, without a JPEG in between. At most `workers` pictures are decoded or encoded at once.
  */
 export class ImageIntake {
   readonly #settings: BuildSettings
@@ -53,21 +65,33 @@ export class ImageIntake {
 
   /** The picture as it is stored; at once where nothing has to be decoded. */
   take(field: string, bytes: Uint8Array): TakenImage | Promise<TakenImage> {
-    const jpeg = this.#jpeg(bytes)
+    const look = this.#look(bytes)
+    if (this.#settings.encoding === 'yuv420') return this.#planar(bytes, look)
+    const jpeg = this.#jpeg(bytes, look)
     return this.#settings.encoding === 'jpeg' ? jpeg : this.#packed(field, jpeg)
   }
 
-  #jpeg(bytes: Uint8Array): TakenImage | Promise<TakenImage> {
+  #look(bytes: Uint8Array): Look {
     if (bytes.length === 0) throw new HeadraceError('E_CORRUPT', 'no bytes')
     const type = imageType(bytes)
     if (type === undefined) throw new HeadraceError('E_UNSUPPORTED', 'not a picture of a known type')
-    if (type !== 'jpeg') return this.#encode(bytes, type)
-    const info = checkedJpeg(bytes, this.#settings)
-    const { maxSide, shortSide, validate } = this.#settings
-    if (fittedSize(info, maxSide, shortSide)) return this.#encode(bytes, type, info)
-    const stored = { bytes, width: info.width, height: info.height }
+    if (type !== 'jpeg') return { type, fits: false }
+    const jpeg = checkedJpeg(bytes, this.#settings)
+    const { maxSide, shortSide } = this.#settings
+    return { type, jpeg, fits: fittedSize(jpeg, maxSide, shortSide) === undefined }
+  }
+
+  #jpeg(bytes: Uint8Array, { type, jpeg, fits }: Look): TakenImage | Promise<TakenImage> {
+    if (jpeg === undefined || !fits) return this.#encode(bytes, type, jpeg)
+    const { validate, encoding } = this.#settings
+    const stored = { bytes, width: jpeg.width, height: jpeg.height }
     // packing reads every coefficient: what is damaged shows
-    return validate === 'decode' && this.#settings.encoding === 'jpeg' ? this.#decoded(stored, info) : stored
+    return validate === 'decode' && encoding === 'jpeg' ? this.#decoded(stored, jpeg) : stored
+  }
+
+  async #planar(bytes: Uint8Array, { type, jpeg, fits }: Look): Promise<TakenImage> {
+    if (jpeg === undefined || !fits) return { ...(await this.#transcoder.planes(bytes, type, jpeg)), from: type }
+    return this.#permits.run(jpeg.width * jpeg.height * PLANAR_BYTES, () => planar(bytes, this.#settings))
   }
 
   async #packed(field: string, taking: TakenImage | Promise<TakenImage>): Promise<TakenImage> {

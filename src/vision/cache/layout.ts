@@ -24,7 +24,7 @@ export const TEXT_ROW_BYTES = 16
 export const TEXT_ROW: NpyDescr = '<u8'
 export const CHECKSUM: NpyDescr = '<u4'
 
-/** How an image field's pictures are stored. */
+/** How an image field's pictures are stored (docs/formats/cache.md, "Pictures"). */
 export type ImageEncoding = 'jpeg' | 'yuv420' | 'dct'
 
 /** Of packed coefficients: as they are decoded, or entropy-coded on top (docs/formats/dct.md). */

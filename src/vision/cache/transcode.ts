@@ -10,6 +10,7 @@ import { fittedSize, type PixelSize } from './fitted-size.ts'
 import { decodeWhole } from './full-decode.ts'
 import type { BuildSettings } from './options.ts'
 import type { Permits } from './permits.ts'
+import { planar } from './planar.ts'
 
 /** Sample formats that become 8 bits without being clipped. */
 const DEPTHS: readonly string[] = ['uchar', 'ushort']
@@ -47,12 +48,12 @@ function fromSharp(error: unknown): HeadraceError {
 }
 
 /**
- * Encodes pictures as JPEG with sharp, scaling them down where the options say so. The rules:
+ * Encodes pictures as JPEG with sharp, or makes planes of them, scaling them down where the options say so. The rules:
  * - EXIF orientation and ICC profiles are ignored, as Pillow's open + convert('RGB') ignores them.
  * - Alpha is dropped, not blended: a transparent pixel keeps its colour.
  * - Of an animation or a file of several pages the first one counts.
  * - 16 bits a channel become 8 by dropping the low byte (v >> 8), as libvips does it.
- * - One channel (with or without alpha) stays one channel.
+ * - One channel (with or without alpha) stays one channel in a JPEG.
  * - CMYK JPEG goes through our own decoder (CMYK as Pillow converts it) before it is scaled.
  * - Chroma is kept in full (4:4:4), but a 4:2:0 JPEG that is scaled stays 4:2:0.
  * - Scaling is antialiased (Lanczos-3), and only ever down.
@@ -70,29 +71,50 @@ export class Transcoder {
     this.#permits = permits
   }
 
-  async encode(bytes: Uint8Array, type: ImageType, jpeg?: JpegInfo): Promise<StoredImage> {
+  /** The picture as a JPEG. */
+  encode(bytes: Uint8Array, type: ImageType, jpeg?: JpegInfo): Promise<StoredImage> {
+    const { quality } = this.#settings
+    const chromaSubsampling = jpeg?.sampling === '4:2:0' ? '4:2:0' : '4:4:4'
+    return this.#convert(bytes, type, jpeg, async (picture, gray) => {
+      const encoded = picture.toColourspace(gray ? 'b-w' : 'srgb').jpeg({ quality, chromaSubsampling })
+      const { data, info } = await encoded.toBuffer({ resolveWithObject: true })
+      return { bytes: data, width: info.width, height: info.height }
+    })
+  }
+
+  /** The picture as planes of YUV 4:2:0. */
+  planes(bytes: Uint8Array, type: ImageType, jpeg?: JpegInfo): Promise<StoredImage> {
+    return this.#convert(bytes, type, jpeg, async (picture) => {
+      const { data, info } = await picture.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true })
+      return planar({ bytes: data, width: info.width, height: info.height }, this.#settings)
+    })
+  }
+
+  async #convert(bytes: Uint8Array, type: ImageType, jpeg: JpegInfo | undefined, write: Write): Promise<StoredImage> {
     if (type === 'bmp') throw new HeadraceError('E_UNSUPPORTED', 'BMP pictures are not read')
     if (jpeg !== undefined && !jpeg.hasEndMarker)
       throw new HeadraceError('E_CORRUPT', 'the JPEG is cut short: it has no end marker')
     try {
-      return await (jpeg?.components === 4 ? this.#encodeCmyk(bytes, jpeg) : this.#encode(bytes, type, jpeg))
+      return await (jpeg?.components === 4
+        ? this.#convertCmyk(bytes, jpeg, write)
+        : this.#convertOther(bytes, type, write))
     } catch (error) {
       throw fromSharp(error)
     }
   }
 
-  async #encodeCmyk(bytes: Uint8Array, jpeg: JpegInfo): Promise<StoredImage> {
+  async #convertCmyk(bytes: Uint8Array, jpeg: JpegInfo, write: Write): Promise<StoredImage> {
     const { width, height } = jpeg
     const target = this.#target(jpeg)
     const rules = { ...this.#settings, tolerant: false }
     return this.#permits.run(costOf(jpeg, target, WHOLE_BYTES), async () => {
       const { default: sharp } = await import('sharp')
       const pixels = await decodeWhole(bytes, jpeg, 'pixels', rules)
-      return this.#finish(sharp(pixels, { raw: { width, height, channels: 3 } }), target, { channels: 3, jpeg })
+      return write(scaledTo(target, sharp(pixels, { raw: { width, height, channels: 3 } })), false)
     })
   }
 
-  async #encode(bytes: Uint8Array, type: ImageType, jpeg: JpegInfo | undefined): Promise<StoredImage> {
+  async #convertOther(bytes: Uint8Array, type: ImageType, write: Write): Promise<StoredImage> {
     const { default: sharp } = await import('sharp')
     const options: SharpOptions = {
       failOn: 'warning',
@@ -106,9 +128,8 @@ export class Transcoder {
     const target = this.#target(source)
     const inStrips = (type === 'jpeg' || type === 'png') && !source.isProgressive
     const cost = costOf(source, target, inStrips ? STRIP_BYTES : WHOLE_BYTES)
-    return this.#permits.run(cost, () =>
-      this.#finish(sharp(bytes, options).removeAlpha(), target, { channels: source.channels, jpeg }),
-    )
+    const gray = source.channels === 1 || source.channels === 2
+    return this.#permits.run(cost, () => write(scaledTo(target, sharp(bytes, options).removeAlpha()), gray))
   }
 
   /** The size of the result, and whether the picture has to be scaled to it. */
@@ -120,24 +141,15 @@ export class Transcoder {
       throw new HeadraceError('E_LIMIT', `${width} x ${height} pixels: a JPEG has at most ${MAX_JPEG_SIDE} a side`)
     return { width, height, scaled: fitted !== undefined }
   }
-
-  async #finish(
-    picture: Sharp,
-    { width, height, scaled }: Target,
-    { channels, jpeg }: { readonly channels: number; readonly jpeg: JpegInfo | undefined },
-  ): Promise<StoredImage> {
-    const gray = channels === 1 || channels === 2
-    // shrinking while loading is kept to what leaves the result as good as without it
-    const sized = scaled
-      ? picture.resize(width, height, { fit: 'fill', kernel: 'lanczos3', fastShrinkOnLoad: false })
-      : picture
-    const { data, info } = await sized
-      .toColourspace(gray ? 'b-w' : 'srgb')
-      .jpeg({ quality: this.#settings.quality, chromaSubsampling: jpeg?.sampling === '4:2:0' ? '4:2:0' : '4:4:4' })
-      .toBuffer({ resolveWithObject: true })
-    return { bytes: data, width: info.width, height: info.height }
-  }
 }
+
+function scaledTo({ width, height, scaled }: Target, picture: Sharp): Sharp {
+  // shrinking while loading is kept to what leaves the result as good as without it
+  return scaled ? picture.resize(width, height, { fit: 'fill', kernel: 'lanczos3', fastShrinkOnLoad: false }) : picture
+}
+
+/** Makes what is stored of a picture that has its size. */
+type Write = (picture: Sharp, gray: boolean) => Promise<StoredImage>
 
 type Target = PixelSize & { readonly scaled: boolean }
 

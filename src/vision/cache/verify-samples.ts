@@ -8,6 +8,7 @@ import type { ImageEncoding } from './layout.ts'
 import { hexChecksum } from './manifest.ts'
 import { checksumsOf, readMapped } from './mapped-read.ts'
 import { packedSize } from './packed-header.ts'
+import { planarBytes } from './planar.ts'
 
 /** Where each sample's bytes lie in its file, in bytes; and what a picture's pixels are said to be. */
 export interface SampleRows {
@@ -116,7 +117,7 @@ function pictureProblem(map: MappedBytes, rows: SampleRows, id: number, encoding
   const width = rows.width?.(id) ?? 0
   const height = rows.height?.(id) ?? 0
   if (encoding === 'yuv420') {
-    if (rows.size(id) === width * height + 2 * (width >> 1) * (height >> 1)) return undefined
+    if (rows.size(id) === planarBytes(width, height)) return undefined
     return `${rows.size(id)} bytes are not ${width} x ${height} pixels of YUV 4:2:0`
   }
   if (rows.size(id) > MAX_PICTURE) return `${rows.size(id)} bytes are more than a picture has`
