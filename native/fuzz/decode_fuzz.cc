@@ -7,7 +7,8 @@
 //     scratch with the scalar kernels says what must come out of a used one with the chosen kernels;
 //   - a fault leaves zeros;
 //   - views that share one decode get the pixels that each gets alone;
-//   - a JPEG that can be packed has the same pixels packed, plain and compact.
+//   - a JPEG that can be packed has the same pixels packed, plain and compact;
+//   - a gray or 4:2:0 JPEG of even sides has the same pixels as planes.
 //
 // make short | long | replay | corpus in this folder; a single input: build/fuzz/decode_fuzz <file>
 #include <algorithm>
@@ -23,6 +24,7 @@
 #include "../dct/compact.h"
 #include "../dct/pack.h"
 #include "../src/image_decode.h"
+#include "../src/yuv420_writer.h"
 #include "packed_input.h"
 
 namespace headrace {
@@ -101,7 +103,7 @@ const Storage& storage() {
     made.build(fuzzFrequencies());
     return made;
   }();
-  static const Storage storage{true, &table};
+  static const Storage storage{Encoding::packed, &table};
   return storage;
 }
 
@@ -117,12 +119,12 @@ struct Outcome {
   std::vector<Output> out;
 };
 
-Outcome decode(const Job& job, Scratch& scratch) {
+Outcome decode(const Job& job, Scratch& scratch, const Storage& stored = storage()) {
   Outcome outcome;
   uint8_t* places[kMaxViews];
   for (size_t k = 0; k < job.views.size(); k++)
     places[k] = outcome.out.emplace_back(job.boxes[k].outBytes(job.views[k])).data();
-  outcome.fault = decodeImage(job.picture, storage(), job.options, job.views, job.boxes, {places, job.views.size()}, scratch);
+  outcome.fault = decodeImage(job.picture, stored, job.options, job.views, job.boxes, {places, job.views.size()}, scratch);
   if (outcome.fault)
     for (const Output& out : outcome.out)
       if (!out.zero()) fail("a fault that left pixels", outcome.fault);
@@ -266,6 +268,23 @@ void checkPacked(Job job, const Outcome& wanted, const Kernels& kernels, Scratch
   }
 }
 
+// The same picture as planes, where its samples are those of planes.
+void checkPlanes(Job job, const Outcome& wanted, Scratch& scratch) {
+  if (job.options.fastDct || PackedPicture::isPacked(job.picture.bytes)) return;
+  JpegOptions strict = job.options;
+  strict.tolerant = false;
+  JpegReader reader;
+  Yuv420Picture planes;
+  if (reader.open(job.picture.bytes.data(), job.picture.bytes.size(), strict) || !reader.isYuv420()) return;
+  if (toYuv420(reader, Rounding::nearest, planes)) return;
+  if (planes.width != job.picture.width || planes.height != job.picture.height) return;
+  job.picture.bytes = planes.bytes;
+  job.picture.readable = 0;
+  const Outcome stored = decode(job, scratch, {Encoding::yuv420, nullptr});
+  if (stored.fault) fail("made planes of, but not decoded", stored.fault);
+  if (stored.out != wanted.out) fail("other pixels as planes");
+}
+
 void run(const Job& job, size_t table) {
   static const std::vector<uint8_t> otherBytes = otherPicture();
   static const Job other{{otherBytes, 72, 56}, {false, true, false, kMaxPixels}, {View{96, 64}, View{}},
@@ -290,6 +309,7 @@ void run(const Job& job, size_t table) {
   if (wanted.out != got.out) fail("the pixels depend on what was decoded before, or on the instruction set");
   if (wanted.fault) return;
   checkPacked(job, wanted, *tables[table], *used[table]);
+  checkPlanes(job, wanted, *used[table]);
   if (job.views.size() == 1) return;
   for (size_t k = 0; k < job.views.size(); k++) {
     const Outcome alone = decode(part(job, k), fresh);
