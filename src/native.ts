@@ -179,15 +179,25 @@ function load(): Addon {
     addon.info()
     return addon
   } catch (cause) {
-    throw new HeadraceError(
-      'E_UNSUPPORTED',
-      `the native addon does not load: ${(cause as Error).message.split('\n')[0]}`,
-      {
+    const [reason = ''] = (cause as Error).message.split('\n')
+    if (reason.startsWith('HEADRACE_SIMD'))
+      throw new HeadraceError('E_CONFIG', reason, {
         cause,
-        hint: 'build it with `npm rebuild headrace` (in a clone: `make build`)',
-      },
-    )
+        hint: 'leave HEADRACE_SIMD unset: the best instruction set is chosen then',
+      })
+    throw new HeadraceError('E_UNSUPPORTED', `the native addon does not load: ${reason}`, {
+      cause,
+      hint: 'build it with `npm rebuild headrace` (in a clone: `make build`)',
+    })
   }
 }
 
-export const native: Addon = load()
+let addon: Addon | undefined
+
+/** Loaded when it is first used, so that help, versions and types need no addon. */
+export const native: Addon = new Proxy({} as Addon, {
+  get(_, name: keyof Addon) {
+    addon ??= load()
+    return addon[name]
+  },
+})

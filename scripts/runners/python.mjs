@@ -40,7 +40,10 @@ function countsOf(output) {
   const named = (word) => Number(new RegExp(`[( ]${word}=(\\d+)`).exec(output.slice(ran.index))?.[1] ?? 0)
   const failed = named('failures') + named('errors') + named('unexpected successes')
   const left = named('skipped')
-  return { passed: Math.max(0, Number(ran[1]) - failed - left), failed, skipped: left }
+  const reasons = [...output.matchAll(/^(\S+).* \.\.\. skipped (.*)$/gm)].map(
+    ([, test, reason]) => `${test}: ${reason}`,
+  )
+  return { passed: Math.max(0, Number(ran[1]) - failed - left), failed, skipped: left, left: reasons }
 }
 
 export const pythonTests = {

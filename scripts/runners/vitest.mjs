@@ -17,7 +17,11 @@ async function readJson(path) {
 function countsOf(results) {
   if (results === undefined) return undefined
   const unloaded = results.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0)
+  const skipped = results.testResults.flatMap(({ assertionResults }) =>
+    assertionResults.filter(({ status }) => ['pending', 'skipped', 'todo'].includes(status)),
+  )
   return {
+    left: skipped.map(({ fullName }) => `${fullName.trim()} (not for ${process.platform} ${process.arch} here)`),
     passed: results.numPassedTests,
     failed: results.numFailedTests + unloaded.length,
     skipped: results.numPendingTests + results.numTodoTests,

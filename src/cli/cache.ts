@@ -103,9 +103,10 @@ function goesOn(error: unknown): never {
 }
 
 function showBuild(destination: string, report: BuildReport): void {
-  const { images, bytes, seconds, reencoded, unpacked, skipped, ignored, resumedAt } = report
+  const { images, bytes, seconds, reencoded, unpacked, skipped, ignored, resumedAt, startedOver } = report
   print(`${destination}: ${images.toLocaleString('en-US')} images, ${formatBytes(bytes)}, in ${duration(seconds)}`)
   if (resumedAt > 0) print(`went on at ${resumedAt.toLocaleString('en-US')}, where an earlier build stopped`)
+  if (startedOver) print('started over: what an earlier build left was of other options or another source')
   const types = Object.entries(reencoded)
   if (types.length > 0) print(`encoded anew: ${types.map(([type, n]) => `${n} ${type}`).join(', ')}`)
   const reasons = Object.entries(unpacked)

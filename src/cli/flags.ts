@@ -14,9 +14,17 @@ export interface FlagOptions<T> {
 export function flag<T>(flags: string, description: string, options: FlagOptions<T> = {}): Option {
   const option = new Option(flags, description)
   if (options.parse !== undefined) option.argParser(options.parse)
-  if (options.choices !== undefined) option.choices(options.choices)
+  if (options.choices !== undefined) chooseFrom(option, options.choices)
   if (options.default !== undefined || options.shown !== undefined) option.default(options.default, options.shown)
   return option.makeOptionMandatory(options.required === true)
+}
+
+/** Upper and lower case are the same. */
+function chooseFrom(option: Option, choices: readonly string[]): void {
+  option.choices(choices)
+  const { parseArg } = option
+  const spelt = (text: string) => choices.find((choice) => choice.toLowerCase() === text.toLowerCase()) ?? text
+  if (parseArg !== undefined) option.argParser<unknown>((text, previous) => parseArg(spelt(text), previous))
 }
 
 /** The same way of telling choices, defaults and what is required for every flag of every command. */
@@ -30,13 +38,20 @@ function describeFlag({ description, argChoices, mandatory, defaultValue, defaul
   ].join(' ')
 }
 
+/** What commander says ("error: unknown command 'buld'", "(Did you mean build?)") in the shape of every other error. */
+function usageError(text: string): string {
+  const [first = '', ...rest] = text.trim().split('\n')
+  const suggestion = rest.map((line) => `${line.replace(/^\(D(.*)\)$/, 'd$1')} `).join('')
+  return `headrace: ${first.replace(/^error: /, '')} [E_USAGE]\nhint: ${suggestion}--help tells what there is\n`
+}
+
 const HELP: Partial<Help> = { optionDescription: describeFlag }
 
 /** What commander takes over for no command that was made elsewhere. It ends the process itself unless told otherwise. */
 export function settle(command: Command): void {
   command
     .exitOverride()
-    .showHelpAfterError('(--help tells what there is)')
+    .configureOutput({ outputError: (text, write) => write(usageError(text)) })
     .configureHelp(HELP)
     // Commander's own goes one level deep; ours is in main.ts.
     .helpCommand(false)

@@ -4,7 +4,7 @@ import { load, openImageCache, PRESETS, type Preset, preset, type RecordedPlan }
 import { flag } from './flags.ts'
 import { pipelineHelp } from './pipelines.ts'
 import { print, printJson } from './run.ts'
-import { count, countFromZero } from './values.ts'
+import { count, countFromZero, share } from './values.ts'
 
 interface Flags {
   batch: number
@@ -13,6 +13,7 @@ interface Flags {
   step: number
   pipeline: Preset
   size?: number
+  ratio?: number
   sequential?: boolean
   rank: number
   worldSize: number
@@ -29,6 +30,7 @@ export function planCommand(): Command {
     .addOption(flag('--step <n>', 'which step of it', { parse: countFromZero, default: 0 }))
     .addOption(flag('--pipeline <name>', 'what is done to every image', { choices: PRESETS, default: 'train' }))
     .addOption(flag('--size <pixels>', 'side of the output', { parse: count, shown: '224' }))
+    .addOption(flag('--ratio <share>', 'of the shorter side that center takes', { parse: share, shown: '1' }))
     .option('--sequential', 'in the order of the cache, not shuffled')
     .addOption(flag('--rank <n>', 'this process', { parse: countFromZero, default: 0 }))
     .addOption(flag('--world-size <n>', 'of so many', { parse: count, default: 1 }))
@@ -36,9 +38,12 @@ export function planCommand(): Command {
     .addHelpText('after', pipelineHelp())
     .addHelpText('after', '\nExample:\n  headrace plan photos.cache --batch 4 --seed 7 --epoch 0 --step 0')
     .action(
-      async (path: string, { batch, seed, epoch, step, pipeline, size, sequential, rank, worldSize, json }: Flags) => {
+      async (
+        path: string,
+        { batch, seed, epoch, step, pipeline, size, ratio, sequential, rank, worldSize, json }: Flags,
+      ) => {
         const cache = await openImageCache(path)
-        const image = preset(pipeline, { size })
+        const image = preset(pipeline, { size, ratio })
         const loader = load(cache, {
           batchSize: batch,
           shuffle: sequential !== true,

@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { fromSystemError, HeadraceError } from '../errors.ts'
+import { localPath } from '../storage/local-path.ts'
 import {
   type ImageCache,
   type ImageOperation,
@@ -14,12 +15,13 @@ import {
 import { flag } from './flags.ts'
 import { pipelineHelp } from './pipelines.ts'
 import { interrupted, print, printJson } from './run.ts'
-import { count, countFromZero, pngFile } from './values.ts'
+import { count, countFromZero, pngFile, share } from './values.ts'
 
 interface Flags {
   out: string
   pipeline: Preset
   size: number
+  ratio?: number
   count: number
   seed: number
   epoch: number
@@ -38,6 +40,7 @@ export function previewCommand(): Command {
     .addOption(flag('--out <file>', 'PNG file to write', { parse: pngFile, required: true }))
     .addOption(flag('--pipeline <name>', 'what is done to every image', { choices: SHOWN, default: 'rrc' }))
     .addOption(flag('--size <pixels>', 'side of a picture', { parse: count, default: 224 }))
+    .addOption(flag('--ratio <share>', 'of the shorter side that center takes', { parse: share, shown: '1' }))
     .addOption(flag('--seed <n>', 'of order and crops', { parse: countFromZero, default: 0 }))
     .addOption(flag('--epoch <n>', 'which epoch', { parse: countFromZero, default: 0 }))
     .addOption(flag('--count <n>', 'pictures on the sheet', { parse: count, default: 32 }))
@@ -51,19 +54,19 @@ export function previewCommand(): Command {
     .option('--json', 'print one JSON document')
     .addHelpText('after', pipelineHelp(SHOWN))
     .addHelpText('after', '\nExample:\n  headrace preview photos.cache --out sheet.png --seed 7')
-    .action(async (path: string, { out, pipeline, size, sequential, json, ...options }: Flags) => {
+    .action(async (path: string, { out, pipeline, size, ratio, sequential, json, ...options }: Flags) => {
       const cache = await openImageCache(path)
       try {
         const order = { ...options, shuffle: sequential !== true, signal: interrupted }
-        const sheet = { ...order, image: preset(pipeline, { size }) }
+        const sheet = { ...order, image: preset(pipeline, { size, ratio }) }
         const shown = await picturesOn(cache, sheet)
         const png = await previewSheet(cache, sheet)
-        await writeFile(out, png).catch((error: NodeJS.ErrnoException) => {
+        await writeFile(localPath('--out', out), png).catch((error: NodeJS.ErrnoException) => {
           if (error.code === 'EISDIR') throw new HeadraceError('E_USAGE', `--out ${out}: that is a folder`)
           throw fromSystemError(error, `writing ${out}`, { path: out })
         })
-        if (json === true) printJson({ file: out, images: shown, bytes: png.length })
-        else print(`${out}: ${shown} pictures`)
+        if (json === true) printJson({ file: out, ...shown, bytes: png.length })
+        else print(`${out}: ${shown.images} pictures${told(shown)}`)
       } finally {
         await cache.close()
       }
@@ -76,13 +79,30 @@ type Sheet = Pick<Flags, 'count' | 'seed' | 'epoch' | 'onError'> & {
   readonly image: readonly ImageOperation[]
 }
 
-/** Pictures that the sheet will have: under `skip` as many as the batch that it is drawn from. */
-async function picturesOn(cache: ImageCache, { count: wanted, ...order }: Sheet): Promise<number> {
+interface Shown {
+  readonly images: number
+  /** Bad pictures that were left out, and those in whose place another one stands. */
+  readonly skipped: number
+  readonly replaced: number
+}
+
+function told({ skipped, replaced }: Shown): string {
+  return [skipped > 0 ? `, ${skipped} skipped` : '', replaced > 0 ? `, ${replaced} replaced` : ''].join('')
+}
+
+/** Pictures that the sheet will have: those of the batch that it is drawn from. */
+async function picturesOn(cache: ImageCache, { count: wanted, ...order }: Sheet): Promise<Shown> {
   const available = Math.min(wanted, cache.length)
-  if (order.onError !== 'skip' || available === 0) return available
+  if (order.onError === 'throw' || available === 0) return { images: available, skipped: 0, replaced: 0 }
   const loader = load(cache, { ...order, batchSize: available, rank: 0, worldSize: 1 })
   try {
-    for await (const { meta } of loader) if (meta.size > 0) return meta.size
+    for await (const { meta } of loader) {
+      const { ids } = await loader.planStep(meta.epoch, meta.step)
+      const places = meta.step * available + ids.length
+      const replaced =
+        order.onError === 'skip' ? 0 : ids.filter((id, row) => BigInt(id) !== meta.index.data[row]).length
+      return { images: meta.size, skipped: order.onError === 'skip' ? places - meta.size : 0, replaced }
+    }
   } finally {
     loader.close()
   }

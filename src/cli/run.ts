@@ -9,6 +9,11 @@ export function setVerbose(value: boolean): void {
   verbose = value
 }
 
+/** What would break a line, as JSON writes it: names of files may hold anything. */
+function oneLine(text: string): string {
+  return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
+}
+
 /** One document, indented for people who look at it. */
 export function printJson(document: unknown): void {
   process.stdout.write(
@@ -17,7 +22,7 @@ export function printJson(document: unknown): void {
 }
 
 export function print(line = ''): void {
-  process.stdout.write(`${line}\n`)
+  process.stdout.write(`${oneLine(line)}\n`)
 }
 
 /** Label and value, aligned. */
@@ -43,7 +48,11 @@ export function watchInterrupts(): void {
 /** What the user can do. The library names its options; here they are flags. */
 function printHint({ details: { hint } }: HeadraceError): void {
   if (hint === undefined) return
-  const text = hint.replace(/ \(--on-error \w+\)/, '').replace(/onError: '(\w+)'(?: or '(\w+)')?/, onErrorFlag)
+  const text = hint
+    .replace(/onError: '(\w+)'(?: or '(\w+)')?/, onErrorFlag)
+    .replace('force: true', '--force')
+    .replace('a larger ringBytes or ', '')
+    .replace('batchSize', '--batch')
   process.stderr.write(`hint: ${text}\n`)
 }
 
@@ -60,7 +69,7 @@ export function reportError(error: unknown): number {
   }
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof HeadraceError ? ` [${error.code}]` : ''
-  process.stderr.write(`headrace: ${message}${code}\n`)
+  process.stderr.write(`headrace: ${oneLine(message)}${code}\n`)
   if (error instanceof HeadraceError) printHint(error)
   if (verbose && error instanceof Error)
     process.stderr.write(`${error.stack}\n${error.cause === undefined ? '' : `cause: ${String(error.cause)}\n`}`)

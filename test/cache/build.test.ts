@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { describe, expect, it } from 'vitest'
@@ -65,6 +65,7 @@ describe('a cache of a folder', () => {
       ignored: ['LICENSES.md'],
       seconds: expect.any(Number),
       resumedAt: 0,
+      startedOver: false,
     })
     expect((await samplesOf(path)).map(({ image, label, path }) => [sha256(image as Uint8Array), label, path])).toEqual(
       [
@@ -375,9 +376,18 @@ describe('the destination', () => {
         code: 'E_EXISTS',
         message: expect.stringContaining('is not an image cache'),
       })
+    await expect(buildImageCache(samples, join(folder, 'file/cache'))).rejects.toMatchObject({
+      code: 'E_EXISTS',
+      message: `${folder}/file/cache cannot be made: a part of that path is a file`,
+    })
+    await symlink('empty', join(folder, 'link'))
+    await expect(buildImageCache(samples, join(folder, 'link'), { force: true })).rejects.toMatchObject({
+      code: 'E_EXISTS',
+      message: `${folder}/link is a symbolic link: it is left as it is`,
+    })
     await buildImageCache(samples, join(folder, 'empty'))
     expect(await exists(join(folder, 'empty/manifest.json'))).toBe(true)
-    expect((await readdir(folder)).sort()).toEqual(['empty', 'file', 'precious'])
+    expect((await readdir(folder)).sort()).toEqual(['empty', 'file', 'link', 'precious'])
   })
 
   it('is put back where a build died while it replaced it', async () => {

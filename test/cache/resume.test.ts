@@ -117,7 +117,8 @@ describe('a build that is stopped', () => {
     await interrupt(manySamples(200), path, 130)
     expect(await readdir(folder)).toEqual(['.cache.building', 'whole'])
     const again = manySamples(200)
-    const { images, resumedAt } = await buildImageCache(again, path)
+    const { images, resumedAt, startedOver } = await buildImageCache(again, path)
+    expect(startedOver).toBe(false)
     expect(images).toBe(200)
     expect(resumedAt).toBeGreaterThan(50)
     expect(again.reads).toEqual(Array.from({ length: 200 - resumedAt }, (_, i) => resumedAt + i))
@@ -129,7 +130,10 @@ describe('a build that is stopped', () => {
     const folder = await temporary()
     const path = join(folder, 'cache')
     await interrupt(manySamples(200), path, 130)
-    expect((await buildImageCache(manySamples(200), path, { quality: 90 })).resumedAt).toBe(0)
+    expect(await buildImageCache(manySamples(200), path, { quality: 90 })).toMatchObject({
+      resumedAt: 0,
+      startedOver: true,
+    })
     await rm(path, { recursive: true })
     await interrupt(manySamples(200), path, 130)
     const other = new ListedSamples(SCHEMA, [await manySamples(1).read(0)], 'another fingerprint')

@@ -1,4 +1,4 @@
-import { cp, mkdir, open, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { cp, mkdir, open, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { type PhotoCache, photoCache } from '../loader/photo-cache.ts'
@@ -67,6 +67,16 @@ describe('cache build', () => {
     expect(stdout).toContain('\nignored 1 file outside class folders: README.txt\n')
   })
 
+  it('skips links to nothing, and keeps a name with a newline on its line', async () => {
+    await cp(source, place('odd'), { recursive: true })
+    await mkdir(join(place('odd'), 'a\nb'))
+    await symlink('nowhere', join(place('odd'), 'a\nb', '1.jpg'))
+    const { code, stdout } = await headrace('cache', 'build', place('odd'), `file://${place('odd.cache')}`)
+    expect(code).toBe(0)
+    expect(stdout).toContain('\nskipped 1 bad file:\n  a\\nb/1.jpg: is a link to nothing [E_NOT_FOUND]\n')
+    expect((await headrace('cache', 'info', place('odd.cache'))).code).toBe(0)
+  })
+
   it.each(['0', '101', '90.5'])('refuses --quality %s by its name', async (quality) => {
     const { code, stderr } = await headrace('cache', 'build', source, place('never'), '--quality', quality)
     expect(code).toBe(2)
@@ -124,7 +134,7 @@ describe('cache build', () => {
     await headrace('cache', 'build', source, place('twice'))
     const again = await headrace('cache', 'build', source, place('twice'))
     expect(again.code).toBe(1)
-    expect(again.stderr).toMatch(/\[E_EXISTS\]\n/)
+    expect(again.stderr).toMatch(/ exists already \[E_EXISTS\]\nhint: give --force to replace it\n$/)
     expect((await headrace('cache', 'build', source, place('twice'), '--force')).code).toBe(0)
   })
 })

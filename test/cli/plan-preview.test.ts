@@ -175,7 +175,13 @@ describe('preview', () => {
       '--sequential',
       '--json',
     )
-    expect(JSON.parse(stdout)).toEqual({ file: out, images: 2, bytes: (await readFile(out)).length })
+    expect(JSON.parse(stdout)).toEqual({
+      file: out,
+      images: 2,
+      skipped: 0,
+      replaced: 0,
+      bytes: (await readFile(out)).length,
+    })
     for await (const { image } of load(photos.cache, {
       image: [centerCrop(40, { ratio: 1 })],
       batchSize: 2,
@@ -185,6 +191,16 @@ describe('preview', () => {
       expect(Buffer.compare(await tile(out, 1, 0, 40), image.data.subarray(40 * 40 * 3))).toBe(0)
       break
     }
+  })
+
+  it('takes --ratio for center and refuses it elsewhere, as plan does', async () => {
+    const out = join(photos.folder, 'ratio.png')
+    const preview = ['preview', photos.path, '--out', out, '--size', '16', '--ratio', '0.5']
+    expect((await headrace(...preview, '--pipeline', 'center')).code).toBe(0)
+    expect((await headrace(...preview)).stderr).toBe('headrace: the pipeline rrc takes no ratio [E_USAGE]\n')
+    const { stdout } = await headrace('plan', photos.path, '--pipeline', 'center', '--ratio', '0.5', '--json')
+    const { box } = JSON.parse(stdout).fields.image.image[0]
+    expect(Math.min(box.width, box.height)).toBeLessThan(64)
   })
 
   it('shows all there are where more are asked for', async () => {
@@ -221,8 +237,13 @@ describe('preview', () => {
     const thrown = await preview()
     expect(thrown.code).toBe(1)
     expect(thrown.stderr).toMatch(/\nhint: --on-error skip or --on-error replace goes on without such samples\n$/)
-    expect((await preview('--on-error', 'skip')).stdout).toBe(`${set.place('sheet.png')}: 37 pictures\n`)
-    expect((await preview('--on-error', 'replace')).stdout).toBe(`${set.place('sheet.png')}: 38 pictures\n`)
+    expect((await preview('--on-error', 'skip')).stdout).toBe(`${set.place('sheet.png')}: 37 pictures, 1 skipped\n`)
+    expect((await preview('--on-error', 'replace')).stdout).toBe(`${set.place('sheet.png')}: 38 pictures, 1 replaced\n`)
+    expect(JSON.parse((await preview('--on-error', 'skip', '--json')).stdout)).toMatchObject({
+      images: 37,
+      skipped: 1,
+      replaced: 0,
+    })
     await set.remove()
   })
 })

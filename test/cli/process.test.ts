@@ -43,7 +43,7 @@ describe('usage errors end with 2, say what is wrong on stderr and print nothing
     const { code, stdout, stderr } = await headrace(...args)
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' })
     expect(stderr).toContain(message)
-    expect(stderr).toContain('(--help tells what there is)')
+    expect(stderr).toMatch(/^headrace: [^\n]+ \[E_USAGE\]\nhint: [^\n]*--help tells what there is\n$/)
   })
 
   it('also where the library finds them', async () => {
@@ -51,6 +51,19 @@ describe('usage errors end with 2, say what is wrong on stderr and print nothing
     expect(code).toBe(2)
     expect(stderr).toBe('headrace: --step 3: the epoch has 3 steps, 0 to 2 [E_USAGE]\n')
   })
+})
+
+it('names of choices may be in upper case', async () => {
+  const args = ['--pipeline', 'RRC', '--layout', 'NCHW', '--dtype', 'UINT8', '--epochs', '1', '--json']
+  const { code, stdout } = await headrace('bench', 'vision', photos.path, ...args)
+  expect(code).toBe(0)
+  expect(JSON.parse(stdout)).toMatchObject({ pipeline: 'rrc', layout: 'NCHW', dtype: 'uint8' })
+})
+
+it('a misspelt command is told which one it may be', async () => {
+  expect((await headrace('cache', 'buld')).stderr).toBe(
+    "headrace: unknown command 'buld' [E_USAGE]\nhint: did you mean build? --help tells what there is\n",
+  )
 })
 
 describe('failures end with 1', () => {
@@ -142,6 +155,17 @@ describe('what cannot even start or print', () => {
     const { code, stdout, stderr } = await shell(`PREBUILDS_ONLY=1 HEADRACE cache info ${photos.path}`)
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' })
     expect(stderr).toMatch(/^headrace: the native addon does not load: .* \[E_UNSUPPORTED\]\nhint: .*\n$/)
+  })
+
+  it('without the addon still has help and a version', async () => {
+    for (const flag of ['--help', '--version', 'cache build --help'])
+      expect(await shell(`PREBUILDS_ONLY=1 HEADRACE ${flag}`)).toMatchObject({ code: 0, stderr: '' })
+  })
+
+  it('with an instruction set that is none says so, and not that the addon is missing', async () => {
+    const { code, stderr } = await shell(`env HEAD''RACE_SIMD=mmx HEADRACE cache info ${photos.path}`)
+    expect(code).toBe(1)
+    expect(stderr).toMatch(/^headrace: HEADRACE_SIMD must be scalar, .* but got "mmx" \[E_CONFIG\]\nhint: leave .*\n$/)
   })
 
   it.runIf(process.platform === 'linux')('onto a full disk is one line and a hint', async () => {

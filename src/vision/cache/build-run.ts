@@ -76,7 +76,7 @@ export class BuildRun {
     return this.#resumable
   }
 
-  async complete(): Promise<BuildReport> {
+  async complete(): Promise<Omit<BuildReport, 'startedOver'>> {
     const tally = this.#tally
     try {
       await this.#store()

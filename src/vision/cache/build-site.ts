@@ -21,15 +21,20 @@ import { writeAt } from './write-at.ts'
 const CACHE = 'cache'
 
 /** What is at the destination before a build. */
-type Occupant = 'nothing' | 'cache' | 'other'
+type Occupant = 'nothing' | 'cache' | 'link' | 'other'
 
 async function occupantOf(path: string): Promise<Occupant> {
   let names: string[]
   try {
-    if (!(await lstat(path)).isDirectory()) return 'other'
+    const found = await lstat(path)
+    if (found.isSymbolicLink()) return 'link'
+    if (!found.isDirectory()) return 'other'
     names = await readdir(path)
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return 'nothing'
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return 'nothing'
+    if (code === 'ENOTDIR')
+      throw new HeadraceError('E_EXISTS', `${path} cannot be made: a part of that path is a file`, { path })
     throw fromSystemError(error, `looking at ${path}`, { path })
   }
   if (names.length === 0) return 'nothing'
@@ -166,9 +171,14 @@ export class BuildSite {
   static async #checkFree(path: string, force: boolean): Promise<void> {
     const occupant = await occupantOf(path)
     if (occupant === 'nothing' || (occupant === 'cache' && force)) return
+    if (occupant === 'link')
+      throw new HeadraceError('E_EXISTS', `${path} is a symbolic link: it is left as it is`, {
+        path,
+        hint: 'give the path of the folder that it leads to',
+      })
     if (occupant === 'other')
       throw new HeadraceError('E_EXISTS', `${path} exists and is not an image cache: it is left as it is`, { path })
-    throw new HeadraceError('E_EXISTS', `${path} exists already`, { path, hint: 'give force (--force) to replace it' })
+    throw new HeadraceError('E_EXISTS', `${path} exists already`, { path, hint: 'give force: true to replace it' })
   }
 
   /** Puts back the old cache where a build died between taking it away and putting the new one there. */

@@ -68,7 +68,7 @@ export class BuildTally {
     if (!isHeadraceError(error) || !SAMPLE_FAULTS.includes(error.code)) throw error
     if (onError === 'throw') {
       const message = error.message.includes(key) ? error.message : `${key}: ${error.message}`
-      const hint = "leave bad samples out with onError: 'skip' (--on-error skip)"
+      const hint = "leave bad samples out with onError: 'skip'"
       throw new HeadraceError(error.code, message, { hint, ...error.details, key, sample: id, cause: error })
     }
     this.skipped.push({ key, code: error.code, reason: reasonOf(error, key) })

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { existsSync } from 'node:fs'
 import { realpath } from 'node:fs/promises'
 import { basename, dirname, join, relative, resolve } from 'node:path'
 import type { Schema } from '../../datasets/types.ts'
@@ -7,7 +8,7 @@ import { localPath } from '../../storage/local-path.ts'
 import { BuildRun } from './build-run.ts'
 import { BuildSite } from './build-site.ts'
 import { type BuildInput, type BuildSource, openBuildSource } from './build-source.ts'
-import { Journal } from './journal.ts'
+import { Journal, readJournal } from './journal.ts'
 import { checkFieldNames } from './layout.ts'
 import { learnFrequencies } from './learn-frequencies.ts'
 import { TOOL_VERSION } from './manifest.ts'
@@ -57,7 +58,17 @@ function checkPictures(schema: Schema): void {
   throw new HeadraceError('E_USAGE', `no field holds pictures; fields are ${list}`, { hint })
 }
 
-async function startRun(source: BuildSource, site: BuildSite, settings: BuildSettings): Promise<BuildRun> {
+/** Whether an interrupted build lies here that had come further than its first line. */
+async function leftBehind(site: BuildSite, identity: string | undefined): Promise<boolean> {
+  const records = await readJournal(site.journal, identity ?? '')
+  return records === undefined ? existsSync(site.journal) : records.length > 0
+}
+
+async function startRun(
+  source: BuildSource,
+  site: BuildSite,
+  settings: BuildSettings,
+): Promise<{ readonly run: BuildRun; readonly startedOver: boolean }> {
   const identity = identityOf(source, settings)
   const found =
     identity === undefined
@@ -67,11 +78,12 @@ async function startRun(source: BuildSource, site: BuildSite, settings: BuildSet
   const frequencies = settings.compact ? await learnFrequencies(source, settings) : new Map<string, Uint16Array>()
   if (found) {
     const journal = await Journal.resume(site.journal, found.record.journalBytes)
-    return BuildRun.open(source, site, settings, journal, frequencies, found)
+    return { run: await BuildRun.open(source, site, settings, journal, frequencies, found), startedOver: false }
   }
+  const startedOver = await leftBehind(site, identity)
   await site.clear()
   const journal = identity === undefined ? undefined : await Journal.create(site.journal, identity)
-  return BuildRun.open(source, site, settings, journal, frequencies, undefined)
+  return { run: await BuildRun.open(source, site, settings, journal, frequencies, undefined), startedOver }
 }
 
 /**
@@ -99,9 +111,9 @@ export async function buildImageCache(
     await checkOutside(source, path)
     const site = await BuildSite.open(path, settings.force)
     try {
-      const run = await startRun(source, site, settings)
+      const { run, startedOver } = await startRun(source, site, settings)
       try {
-        return await run.complete()
+        return { ...(await run.complete()), startedOver }
       } catch (error) {
         await run.close()
         if (!run.resumable) await site.remove()

@@ -25,8 +25,8 @@ export interface ImageCacheInfo {
   /** Of all files that the manifest names. */
   readonly bytes: number
   readonly encoding: string
-  /** Where the samples came from; absent where the cache does not say. */
-  readonly source?: { readonly url?: string; readonly fingerprint?: string }
+  /** Where the samples came from; null where the cache does not say. */
+  readonly source: { readonly url?: string; readonly fingerprint?: string } | null
   readonly fields: Readonly<Record<string, FieldInfo>>
   /** What wrote it: 'headrace 0.1.0', or 'slipstream layout 1' for a cache without our own part. */
   readonly version: string
@@ -91,7 +91,7 @@ export function describeCache(
     images: manifest.num_samples,
     bytes,
     encoding: [...new Set(encodings.values())].join(' + ') || 'none',
-    ...(own === undefined ? {} : { source }),
+    source: Object.keys(source).length === 0 ? null : source,
     fields: Object.fromEntries(fields),
     version: own === undefined ? `slipstream layout ${manifest.version}` : `headrace ${own.version}`,
     ...(own?.classes === undefined ? {} : { classes: own.classes }),

@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { z } from 'zod'
+import { show } from '../../checks.ts'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { readRegularFile } from '../../storage/descriptor.ts'
@@ -96,10 +97,15 @@ export async function readManifest(folder: string): Promise<{ readonly manifest:
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     const where = issue?.path.join('.') || 'the whole'
-    throw new HeadraceError('E_CORRUPT', `${path}: ${where}: ${issue?.message ?? 'malformed'}`, {
-      path,
-      cause: parsed.error,
-    })
+    const value = issue?.path.reduce<unknown>((part, name) => (part as Record<PropertyKey, unknown>)?.[name], json)
+    throw new HeadraceError(
+      'E_CORRUPT',
+      `${path}: ${where}: ${issue?.message ?? 'malformed'}, but got ${show(value)}`,
+      {
+        path,
+        cause: parsed.error,
+      },
+    )
   }
   const manifest = parsed.data
   if (manifest.headrace !== undefined && manifest.headrace.formatVersion > FORMAT_VERSION)

@@ -83,6 +83,8 @@ export interface BuildReport {
   readonly seconds: number
   /** Samples that an interrupted build had already stored; 0 for a build from the start. */
   readonly resumedAt: number
+  /** An interrupted build was there and was dropped: it had other options or another source, or it was damaged. */
+  readonly startedOver: boolean
 }
 
 /** Options checked and with their defaults. */
