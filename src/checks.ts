@@ -40,8 +40,8 @@ export function nonNegativeInteger(name: string, value: unknown, max = Number.MA
 
 export function finiteNumber(name: string, value: unknown, min = -Infinity, max = Infinity): number {
   if (typeof value === 'number' && Number.isFinite(value) && value >= min && value <= max) return value
-  const from = min === Number.MIN_VALUE ? 'above 0' : `from ${min}`
-  return refuse(name, min === -Infinity && max === Infinity ? 'a finite number' : `a number ${from} to ${max}`, value)
+  const range = min === Number.MIN_VALUE ? `above 0, up to ${max}` : `from ${min} to ${max}`
+  return refuse(name, min === -Infinity && max === Infinity ? 'a finite number' : `a number ${range}`, value)
 }
 
 export function oneOf<T extends string>(name: string, value: unknown, allowed: readonly T[]): T {
