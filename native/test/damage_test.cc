@@ -96,18 +96,33 @@ const Case longer("a row of the plain form that ends before or behind its strips
   const auto plain = packed(randomPicture(24, 24, {1, 1, 1}, 200, random), check);
   const RansTable table = tableFor({});
   const size_t directory = kPackedHeaderBytes + 64;
+  const auto refused = [&](const std::vector<uint8_t>& bytes, const char* what, size_t row) {
+    for (const Kernels* kernels : allTables()) check.that(bool(decode(*kernels, bytes, nullptr, random).fault), "%s %s row %zu", kernels->name, what, row);
+    const Sample sample(bytes, kStripPadding, random);
+    std::vector<uint8_t> out;
+    RansCounts counts{};
+    check.that(bool(compact(sample.bytes(), table, kScalarKernels, out)), "compact takes %s row %zu", what, row);
+    check.that(bool(countSymbols(sample.bytes(), kScalarKernels, counts)), "countSymbols takes %s row %zu", what, row);
+  };
+  size_t end = directory + 3 * 2;
   for (size_t row = 0; row < 3; ++row) {
-    for (const int change : {1, -1}) {
+    uint16_t size;
+    std::memcpy(&size, plain.data() + directory + 2 * row, sizeof size);
+    end += size;
+    const auto with = [&](size_t other, int change) {
       auto bytes = plain;
       bytes[directory + 2 * row] = uint8_t(bytes[directory + 2 * row] + change);
-      bytes[directory + 2 * ((row + 1) % 3)] = uint8_t(bytes[directory + 2 * ((row + 1) % 3)] - change);
-      for (const Kernels* kernels : allTables()) check.that(bool(decode(*kernels, bytes, nullptr, random).fault), "%s row %zu by %d", kernels->name, row, change);
-      const Sample sample(bytes, kStripPadding, random);
-      std::vector<uint8_t> out;
-      RansCounts counts{};
-      check.that(bool(compact(sample.bytes(), table, kScalarKernels, out)), "compact takes row %zu", row);
-      check.that(bool(countSymbols(sample.bytes(), kScalarKernels, counts)), "countSymbols takes row %zu", row);
-    }
+      bytes[directory + 2 * other] = uint8_t(bytes[directory + 2 * other] - (other != row ? change : 0));
+      return bytes;
+    };
+    refused(with((row + 1) % 3, 1), "a byte from the next in", row);
+    refused(with((row + 1) % 3, -1), "a byte for the next from", row);
+    auto bytes = with(row, 1);
+    bytes.insert(bytes.begin() + long(end), 0);
+    refused(bytes, "a byte more in", row);
+    bytes = with(row, -1);
+    bytes.erase(bytes.begin() + long(end) - 1);
+    refused(bytes, "a byte less in", row);
   }
 });
 

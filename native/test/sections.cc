@@ -63,8 +63,9 @@ void Sections::measure(std::mt19937& random) {
   size_t masks = 0, zeros = 0;
   for (const uint8_t byte : hdr) masks += size_t(__builtin_popcount(byte));
   fit(mask, masks);
-  fit(nibbles, (values() + 1) / 2);
-  for (size_t i = 0; i < values(); ++i) zeros += (nibbles[i / 2] >> (i % 2 * 4) & 15) == 0;
+  const size_t count = values();
+  fit(nibbles, (count + 1) / 2);
+  for (size_t i = 0; i < count; ++i) zeros += (nibbles[i / 2] >> (i % 2 * 4) & 15) == 0;
   fit(escapes, zeros);
   fit(wides, 2 * size_t(std::count(dc.begin(), dc.end(), 0x80) + std::count(escapes.begin(), escapes.end(), 0x80)));
 }
