@@ -19,6 +19,7 @@ export const CANDIDATES: readonly BuildCandidate[] = [
   { encoding: 'jpeg' },
   { encoding: 'dct', form: 'plain' },
   { encoding: 'dct', form: 'compact' },
+  { encoding: 'yuv420' },
 ]
 
 /** The options that build it. */
