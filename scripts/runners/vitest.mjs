@@ -21,7 +21,9 @@ function countsOf(results) {
     assertionResults.filter(({ status }) => ['pending', 'skipped', 'todo'].includes(status)),
   )
   return {
-    left: skipped.map(({ fullName }) => `${fullName.trim()} (not for ${process.platform} ${process.arch} here)`),
+    left: skipped.map(({ fullName }) =>
+      /\(.*\)$/.test(fullName) ? fullName : `${fullName} (not on ${process.platform} ${process.arch})`,
+    ),
     passed: results.numPassedTests,
     failed: results.numFailedTests + unloaded.length,
     skipped: results.numPendingTests + results.numTodoTests,
