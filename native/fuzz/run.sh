@@ -20,19 +20,19 @@ count() { # the exit code of a run, its log
   if [ "$1" -eq 0 ]; then passed=$((passed + 1)); else failed=$((failed + 1)); tail -n 40 "$2"; fi
 }
 for target in "$@"; do
-  here=$build/$target
+  here=$build/runs/$target
   mkdir -p "$here/findings" "$here/grown"
-  if "$here/run" $limits "$here"/corpus/* >"$here/replay.log" 2>&1; then
+  if "$build/$target" $limits "$here"/corpus/* >"$here/replay.log" 2>&1; then
     passed=$((passed + $(ls "$here/corpus" | wc -l)))
   else
     for seed in "$here"/corpus/*; do
-      "$here/run" $limits "$seed" >"$here/replay.log" 2>&1
+      "$build/$target" $limits "$seed" >"$here/replay.log" 2>&1
       count $? "$here/replay.log"
     done
   fi
   if [ "$seconds" -gt 0 ]; then
     [ "$target" = decode_fuzz ] && dictionary=-dict=jpeg.dict || dictionary=
-    "$here/run" $limits -max_total_time="$seconds" -print_final_stats=1 $dictionary -artifact_prefix="$here/findings/" \
+    "$build/$target" $limits -max_total_time="$seconds" -print_final_stats=1 $dictionary -artifact_prefix="$here/findings/" \
       "$here/grown" "$here/corpus" >"$here/fuzz.log" 2>&1
     count $? "$here/fuzz.log"
     echo "$target:"
