@@ -10,7 +10,7 @@ import { AWKWARD } from '../../vision/awkward-set.ts'
 import { Mt19937 } from '../../vision/mt19937.ts'
 import { decodePacked } from './decode.ts'
 import { writeJpeg } from './jpeg-writer.ts'
-import { COLUMN_LIMIT, noise } from './noise.ts'
+import { COLUMN_LIMIT, JPEG_LIMIT, noise } from './noise.ts'
 
 /*
  * What the addon packs, read by a decoder that was written from docs/formats/dct.md alone, has the pixels that
@@ -142,29 +142,39 @@ describe('what stays a JPEG', () => {
     }
   })
 
+  /** Dequantised, the limit of a pair of columns: 16 x 362 = 5792. */
+  const STEP = 16
+  const MOST = COLUMN_LIMIT / STEP
+
   test.each([
-    ['one at the limit', [[0, COLUMN_LIMIT]], true],
-    ['one beyond it', [[0, -COLUMN_LIMIT - 1]], false],
+    ['one at the limit', [[0, MOST]], STEP, true],
+    ['one beyond it', [[0, -MOST - 1]], STEP, false],
     [
       'two of columns that the transform adds, beyond it together',
       [
-        [1, COLUMN_LIMIT],
+        [1, MOST],
         [45, -1],
       ],
+      STEP,
       false,
     ],
     [
       'two of columns that it does not add',
       [
-        [1, COLUMN_LIMIT],
-        [2, -COLUMN_LIMIT],
+        [1, MOST],
+        [2, -MOST],
       ],
+      STEP,
       true,
     ],
-  ] as const)('coefficients too large for 16 bits: %s', async (_, values, fits) => {
+    ['the largest AC of a JPEG', [[63, JPEG_LIMIT]], 1, true],
+    ['a larger one', [[63, -JPEG_LIMIT - 1]], 1, false],
+    ['the lowest DC of a JPEG', [[0, -JPEG_LIMIT - 1]], 1, true],
+    ['a lower one', [[0, -JPEG_LIMIT - 2]], 1, false],
+  ] as const)('coefficients too large: %s', async (_, values, step, fits) => {
     const coefficients = new Int32Array(64)
     for (const [place, value] of values) coefficients[place] = value
-    const tables = [new Uint16Array(64).fill(1)]
+    const tables = [new Uint16Array(64).fill(step)]
     const jpeg = writeJpeg({ width: 8, height: 8, factors: [1, 1], tables, block: () => coefficients })
     expect((await pack(jpeg)) instanceof Uint8Array).toBe(fits)
     if (fits) await expectSamePixels(jpeg)

@@ -13,6 +13,8 @@ export interface NoiseOptions {
 
 /** Absolute values, dequantised, that columns k and k + 4 of a packed block may sum to. */
 export const COLUMN_LIMIT = 5792
+/** The largest coefficient of a JPEG of 8 bits; DC reaches one further down. */
+export const JPEG_LIMIT = 1023
 
 /**
  * A picture of random coefficients of every magnitude, nibbles to 16 bits, up to the limit of what is packed. Its
@@ -33,7 +35,7 @@ export function noise({ seed, width, height, components, factors, coarsest }: No
       if (random.double() > density) continue
       const entry = tables[component]?.[place] as number
       const most = Math.floor((left[place % 4] as number) / entry)
-      const magnitude = below(Math.min(most, [7, 127, COLUMN_LIMIT][below(3)] as number) + 1)
+      const magnitude = below(Math.min(most, [7, 127, JPEG_LIMIT][below(3)] as number) + 1)
       left[place % 4] = (left[place % 4] as number) - magnitude * entry
       coefficients[place] = below(2) === 0 ? magnitude : -magnitude
     }
