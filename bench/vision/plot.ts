@@ -81,8 +81,8 @@ export function encodingsPlot(encodings: readonly SetEncodings[]): string {
   }
   encodings.forEach(({ set }, i) => {
     const at = MARGIN.top + 6 + 16 * i
-    parts.push(`<circle cx="${WIDTH - 140}" cy="${at}" r="5" fill="${COLOURS[i % COLOURS.length]}"/>`)
-    parts.push(text(WIDTH - 130, at + 4, set.name))
+    parts.push(`<circle cx="${WIDTH - 400}" cy="${at}" r="5" fill="${COLOURS[i % COLOURS.length]}"/>`)
+    parts.push(text(WIDTH - 390, at + 4, set.name))
   })
   parts.push('</svg>')
   return `${parts.join('\n')}\n`
