@@ -51,6 +51,7 @@ export function encodingsPlot(encodings: readonly SetEncodings[]): string {
   const y = (rate: number) => HEIGHT - MARGIN.bottom - (rate / mostRate) * (HEIGHT - MARGIN.top - MARGIN.bottom)
   const parts: string[] = [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${WIDTH} ${HEIGHT}" font-family="sans-serif" font-size="12">`,
+    '<title>RandomResizedCrop 224: images per second against bytes</title>',
     `<rect width="${WIDTH}" height="${HEIGHT}" fill="white"/>`,
     text(
       MARGIN.left,

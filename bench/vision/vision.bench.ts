@@ -84,7 +84,9 @@ function write(results: Results): string {
   const folder = whole ? join(root, 'bench', 'results') : join(root, 'build', 'bench-data', 'results')
   mkdirSync(folder, { recursive: true })
   if (results.encodings !== undefined) writeFileSync(join(folder, 'encodings.svg'), encodingsPlot(results.encodings))
-  writeFileSync(join(folder, 'vision.json'), `${JSON.stringify(results, undefined, 2)}\n`)
+  // places as they are in any clone
+  const json = JSON.stringify(results, undefined, 2).replaceAll(`${root}/`, '')
+  writeFileSync(join(folder, 'vision.json'), `${json}\n`)
   const text = markdown(results)
   writeFileSync(join(folder, 'vision.md'), text)
   say(`wrote ${relative(root, folder)}/vision.md and vision.json`)

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, posix } from 'node:path'
 import { expect, it } from 'vitest'
 import { ROOT } from '../cli/built.ts'
 
@@ -22,7 +22,7 @@ it('the package has all that its README links to', () => {
     const links = [...readFileSync(join(ROOT, page), 'utf8').matchAll(/\]\(([^)#:]+)(?:#[^)]*)?\)/g)].map(
       ([, to]) => to,
     )
-    for (const to of links) expect(packed, page).toContain(`${folder}${to}`)
+    for (const to of links) expect(packed, page).toContain(posix.normalize(`${folder}${to}`))
   }
 })
 
