@@ -193,6 +193,56 @@ describe('a cache of packed coefficients', () => {
     expect(await contentsOf(join(folder, 'twice'))).toEqual(whole)
   })
 
+  it('starts over where it learns other frequencies than the build that was interrupted', async () => {
+    const folder = await temporary()
+    const [gray, colour] = ['gray.jpg', 'quality100_444.jpg'].map((name) => new Uint8Array(awkward(name)))
+    const noise = new Uint8Array(1_000_000)
+    const schema: Schema = { image: { kind: 'image' }, noise: { kind: 'bytes' } }
+    const samples = Array.from({ length: 24 }, (_, i) => ({
+      image: (i % 2 === 0 ? gray : colour) as Uint8Array,
+      noise,
+    }))
+    const source = new ListedSamples(schema, samples)
+    const options = { encoding: 'dct', compact: true, workers: 1 } as const
+    const read = source.read.bind(source)
+    const stop = new AbortController()
+    // no colour picture can be read while it learns; then the build stops half way
+    let reads = 0
+    source.read = (id) => {
+      if (reads++ < samples.length) return id % 2 === 0 ? read(id) : Promise.reject(new Error('not now'))
+      if (id >= 18) stop.abort(new Error('stopped by hand'))
+      return read(id)
+    }
+    const stopped = buildImageCache(source, join(folder, 'twice'), { ...options, signal: stop.signal })
+    await expect(stopped).rejects.toMatchObject({ code: 'E_CANCELLED' })
+    source.read = read
+    const report = await buildImageCache(source, join(folder, 'twice'), options)
+    expect(report).toMatchObject({ images: 24, resumedAt: 0, startedOver: true })
+    await buildImageCache(source, join(folder, 'once'), options)
+    expect(await contentsOf(join(folder, 'twice'))).toEqual(await contentsOf(join(folder, 'once')))
+    const cache = await openImageCache<Schema>(join(folder, 'twice'))
+    const loader = load(cache, { image: [decode()], fields: ['image'] })
+    for await (const _batch of loader);
+    expect(loader.report().faults).toEqual([])
+    loader.close()
+    await cache.close()
+  })
+
+  it("decodes what stays a JPEG where that is asked for: validate: 'decode'", async () => {
+    const folder = await temporary()
+    const damaged = awkward('cmyk.jpg')
+    damaged.fill(0xaa, damaged.length - 600, damaged.length - 100)
+    await writeFolder(join(folder, 'photos'), { 'a/1.jpg': damaged, 'a/2.jpg': awkward('baseline_420.jpg') })
+    const options = { encoding: 'dct', onError: 'skip' } as const
+    const trusting = await buildImageCache(join(folder, 'photos'), join(folder, 'structure'), options)
+    expect(trusting).toMatchObject({ images: 2, skipped: [] })
+    const looking = await buildImageCache(join(folder, 'photos'), join(folder, 'decode'), {
+      ...options,
+      validate: 'decode',
+    })
+    expect(looking).toMatchObject({ images: 1, skipped: [{ key: 'a/1.jpg', code: 'E_CORRUPT' }] })
+  })
+
   it('refuses what makes no sense', async () => {
     const folder = await temporary()
     const source = await kinds(folder)

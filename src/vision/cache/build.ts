@@ -13,11 +13,12 @@ import { checkFieldNames } from './layout.ts'
 import { learnFrequencies } from './learn-frequencies.ts'
 import { TOOL_VERSION } from './manifest.ts'
 import { type BuildOptions, type BuildReport, type BuildSettings, buildSettings, contentOptions } from './options.ts'
+import type { Frequencies } from './rans-table.ts'
 import { recover } from './recovery.ts'
 import { sharpVersion } from './transcode.ts'
 
 /** Everything that the bytes of the cache depend on; undefined where the source cannot promise to be the same again. */
-function identityOf(source: BuildSource, settings: BuildSettings): string | undefined {
+function identityOf(source: BuildSource, settings: BuildSettings, frequencies: Frequencies): string | undefined {
   if (source.fingerprint === undefined) return undefined
   const parts = [
     TOOL_VERSION,
@@ -26,6 +27,8 @@ function identityOf(source: BuildSource, settings: BuildSettings): string | unde
     source.fingerprint,
     source.schema,
     contentOptions(settings),
+    // learnt anew by every run: where a sample could not be read this time, rows coded before would not fit
+    [...frequencies].map(([field, values]) => [field, [...values]]),
   ]
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
@@ -69,13 +72,12 @@ async function startRun(
   site: BuildSite,
   settings: BuildSettings,
 ): Promise<{ readonly run: BuildRun; readonly startedOver: boolean }> {
-  const identity = identityOf(source, settings)
+  const frequencies: Frequencies = settings.compact ? await learnFrequencies(source, settings) : new Map()
+  const identity = identityOf(source, settings, frequencies)
   const found =
     identity === undefined
       ? undefined
       : await recover(site.cache, site.journal, identity, source.schema, settings.workers)
-  // the same ones again where a build goes on: the source is the same
-  const frequencies = settings.compact ? await learnFrequencies(source, settings) : new Map<string, Uint16Array>()
   if (found) {
     const journal = await Journal.resume(site.journal, found.record.journalBytes)
     return { run: await BuildRun.open(source, site, settings, journal, frequencies, found), startedOver: false }
@@ -87,9 +89,10 @@ async function startRun(
 }
 
 /**
- * Builds an image cache at `destination` (a folder that does not exist yet; a path or file: URL) from a folder of pictures (a path or URL),
- * an image cache, a dataset, or an iterable of samples. JPEG files are stored as they are unless they have to be scaled down, other
- * pictures as JPEG; with the encoding 'dct' their coefficients are packed then. The same source and options give the same files whatever `workers` is.
+ * Builds an image cache at `destination` (a folder that does not exist yet; a path or file: URL) from a folder of
+ * pictures (a path or URL), an image cache, a dataset, or an iterable of samples. JPEG files are stored as they are
+ * unless they have to be scaled down, other pictures as JPEG; with the encoding 'dct' their coefficients are packed
+ * then. The same source and options give the same files whatever `workers` is.
  *
  * A build that is interrupted, at any moment and in any way, leaves nothing at the destination; the same call again
  * goes on where it stopped, if the source is a folder or a dataset.

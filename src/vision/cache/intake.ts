@@ -83,10 +83,9 @@ export class ImageIntake {
 
   #jpeg(bytes: Uint8Array, { type, jpeg, fits }: Look): TakenImage | Promise<TakenImage> {
     if (jpeg === undefined || !fits) return this.#encode(bytes, type, jpeg)
-    const { validate, encoding } = this.#settings
+    const { validate } = this.#settings
     const stored = { bytes, width: jpeg.width, height: jpeg.height }
-    // packing reads every coefficient: what is damaged shows
-    return validate === 'decode' && encoding === 'jpeg' ? this.#decoded(stored, jpeg) : stored
+    return validate === 'decode' ? this.#decoded(stored, jpeg) : stored
   }
 
   async #planar(bytes: Uint8Array, { type, jpeg, fits }: Look): Promise<TakenImage> {
