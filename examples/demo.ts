@@ -27,12 +27,14 @@ const BATCH = 64
 
 const thousands = (n: number): string => Math.round(n).toLocaleString('en-US')
 
-/** Redraws one line on a terminal; elsewhere only the last state is printed. */
+let finished = ''
+/** Redraws one line on a terminal; elsewhere only the last state is printed, once. */
 function progress(label: string, done: number, total: number, text = ''): void {
   const filled = Math.round((24 * done) / total)
   const line = `${label.padEnd(16)} ${'█'.repeat(filled)}${'░'.repeat(24 - filled)} ${String(Math.floor((100 * done) / total)).padStart(3)}% ${text}`
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${line}${done === total ? '\n' : ''}`)
-  else if (done === total) process.stderr.write(`${line}\n`)
+  else if (done === total && finished !== label) process.stderr.write(`${line}\n`)
+  finished = done === total ? label : ''
 }
 
 // 1. About 1,000 pictures out of 24 photographs. Made under another name first, so that a broken run leaves no half set.
