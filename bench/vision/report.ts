@@ -2,6 +2,7 @@ import type { SetEncodings } from './encodings.ts'
 import type { Machine } from './machine.ts'
 import type { SetRates } from './rates.ts'
 import type { Results } from './results.ts'
+import { summary } from './summary.ts'
 import { rows } from './targets.ts'
 
 const whole = (value: number) => Math.round(value).toLocaleString('en-US')
@@ -87,6 +88,8 @@ export function markdown(results: Results): string {
   ]
   if (quick) lines.push('', '**A quick run: it shows that the benchmark works. Its numbers mean little.**')
   if (rates !== undefined) lines.push('', ...rates.map(setText))
+  const short = summary(results)
+  if (short !== undefined) lines.push('', '## In short', '', short.forms, '', short.promises, '', '## In full')
   const promises = rows(results).map(({ data, what, target, ours, against, ratio, met }) => {
     const verdict = met === undefined ? '-' : met ? 'met' : '**missed**'
     return [data, what, target, ours, against, ratio, verdict]
