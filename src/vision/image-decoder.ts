@@ -18,7 +18,8 @@ import {
 } from '../loader/index.ts'
 import { BOX_COLUMNS, type DecodeJob, native, type SlotHandle, type ViewSpec } from '../native.ts'
 import { Draws, viewKey } from '../sampling/random.ts'
-import { type CropBox, cut, type Rect, type Uniform } from './crops/types.ts'
+import { boxAt, isInside, isNear, isRect, type RecordedBox, writeBox } from './box-rows.ts'
+import { cut, type Uniform } from './crops/types.ts'
 import type { Pipeline } from './operations/index.ts'
 
 /** Draw 0.. of a sample and view belong to its crop; the coin of the flip has a place that no crop reaches. */
@@ -31,11 +32,6 @@ interface View {
   readonly name: string
   readonly key: number
   readonly pipeline: Pipeline
-}
-
-/** One picture of a recorded plan: what of it becomes each view. */
-interface RecordedBox extends CropBox {
-  readonly flip: boolean
 }
 
 export type RecordedImages = Readonly<Record<string, readonly RecordedBox[]>>
@@ -302,25 +298,6 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
   }
 }
 
-function isRect(rect: Rect | undefined): rect is Rect {
-  return (
-    rect !== undefined &&
-    [rect.x, rect.y, rect.width, rect.height].every((n) => Number.isFinite(n)) &&
-    rect.width > 0 &&
-    rect.height > 0
-  )
-}
-
-/** Boxes may reach out of their pictures, but not by more than a picture can be large. */
-function isNear({ x, y, width, height }: Rect): boolean {
-  return [x, y, width, height].every((n) => Math.abs(n) <= 2 * MAX_JPEG_SIDE)
-}
-
-function isInside({ x, y, width, height }: Rect, pictureWidth: number, pictureHeight: number): boolean {
-  const whole = [x, y, width, height].every((n) => Number.isInteger(n))
-  return whole && x >= 0 && y >= 0 && x + width <= pictureWidth && y + height <= pictureHeight
-}
-
 /** A view of one pixel. */
 const PIXEL: Omit<ViewSpec, 'offsets'> = {
   width: 1,
@@ -333,24 +310,4 @@ const PIXEL: Omit<ViewSpec, 'offsets'> = {
 
 function viewSpec({ crop, layout, dtype, scale, bias }: Pipeline, offsets: Float64Array): ViewSpec {
   return { width: crop?.width ?? 0, height: crop?.height ?? 0, layout, dtype, scale, bias, offsets }
-}
-
-function writeBox(boxes: Float64Array, index: number, clip: CropBox['clip'], box: CropBox['box'], flip: boolean): void {
-  const at = index * BOX_COLUMNS
-  boxes[at] = clip.x
-  boxes[at + 1] = clip.y
-  boxes[at + 2] = clip.width
-  boxes[at + 3] = clip.height
-  boxes[at + 4] = box.x
-  boxes[at + 5] = box.y
-  boxes[at + 6] = box.width
-  boxes[at + 7] = box.height
-  boxes[at + 8] = flip ? 1 : 0
-}
-
-function boxAt(boxes: Float64Array, index: number): RecordedBox {
-  const [cx = 0, cy = 0, cw = 0, ch = 0, x = 0, y = 0, width = 0, height = 0, flip = 0] = boxes.subarray(
-    index * BOX_COLUMNS,
-  )
-  return { clip: { x: cx, y: cy, width: cw, height: ch }, box: { x, y, width, height }, flip: flip === 1 }
 }
