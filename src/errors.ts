@@ -27,6 +27,11 @@ export interface ErrorDetails {
   readonly sample?: number
   readonly field?: string
   readonly offset?: number
+  /** Of the answer that said so. */
+  readonly status?: number
+  readonly requestId?: string
+  /** Milliseconds that a server asked to wait. */
+  readonly retryAfter?: number
   /** What the user can do about it, one line. */
   readonly hint?: string
   readonly cause?: unknown

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises'
 import { Command } from 'commander'
 import { fromSystemError, HeadraceError } from '../errors.ts'
-import { localPath } from '../storage/local-path.ts'
+import { localPath } from '../storage/file/local-path.ts'
 import {
   type ImageCache,
   type ImageOperation,

@@ -30,7 +30,7 @@ export class MemoryStore implements Store {
   #version = 0
 
   constructor(name: string) {
-    this.url = `memory://${name}`
+    this.url = `mem://${name}`
     this.spec = { url: this.url }
   }
 

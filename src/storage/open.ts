@@ -16,9 +16,9 @@ interface Scheme {
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   file: {
     options: ['sync'],
-    open: async (location, options) => (await import('./file.ts')).openFileStore(absolutePath(location), options),
+    open: async (location, options) => (await import('./file/file.ts')).openFileStore(absolutePath(location), options),
   },
-  memory: {
+  mem: {
     options: [],
     open: async (location, options) => {
       knownOptions('a memory store', options, [])
@@ -55,7 +55,7 @@ export function localDirectory(url: string): string | undefined {
 }
 
 /**
- * Opens a store by its URL (`file:///data`, `memory://scratch`) or by the path of a directory. Strings are literal:
+ * Opens a store by its URL (`file:///data`, `mem://scratch`) or by the path of a directory. Strings are literal:
  * `%41` in one is three characters. A URL object is decoded as URLs are. `options` win over the URL's query.
  * E_UNSUPPORTED names the schemes there are.
  */
@@ -64,7 +64,7 @@ export async function openStore(url: string | URL, options: StoreOptions = {}): 
   const [, name, rest = ''] = SCHEME.exec(text) ?? []
   if (name === undefined) {
     if (text === '') throw new HeadraceError('E_USAGE', 'a store needs a URL or a path, but got ""')
-    return (await import('./file.ts')).openFileStore(text, options)
+    return (await import('./file/file.ts')).openFileStore(text, options)
   }
   const scheme = Object.hasOwn(SCHEMES, name.toLowerCase()) ? SCHEMES[name.toLowerCase()] : undefined
   if (scheme === undefined)

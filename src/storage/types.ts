@@ -14,6 +14,30 @@ export interface ObjectInfo {
   readonly etag: string
   /** Milliseconds since 1970. */
   readonly modified: number
+  /** Of the whole object, where the store keeps one and says so. */
+  readonly checksum?: Checksum
+  readonly contentType?: string
+  readonly storageClass?: string
+  /** The user's own, names in lower case. */
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export type ChecksumAlgorithm = 'crc32' | 'crc32c' | 'crc64nvme' | 'sha1' | 'sha256' | 'md5'
+
+export interface Checksum {
+  readonly algorithm: ChecksumAlgorithm
+  /** Lower-case hex; of CRCs the number, most significant digit first. */
+  readonly value: string
+}
+
+/** Filled in by a store while it works: what only it can see. One object a call. */
+export interface Trace {
+  /** `performance.now()` when the first byte of the (last attempt's) answer was there. */
+  firstByte?: number
+  /** Which server or device answered. */
+  endpoint?: string
+  /** Attempts after the first. */
+  retries?: number
 }
 
 export interface ObjectBody {
@@ -41,6 +65,7 @@ export interface StoreSpec {
 
 export interface CallOptions {
   readonly signal?: AbortSignal
+  readonly trace?: Trace
 }
 
 export interface GetOptions extends CallOptions {
@@ -76,6 +101,25 @@ export interface ListOptions extends CallOptions {
 export interface PutOptions extends CallOptions {
   /** E_EXISTS if the key is there already. */
   readonly ifNoneMatch?: '*'
+  readonly contentType?: string
+  readonly metadata?: Readonly<Record<string, string>>
+}
+
+export interface WriterOptions extends PutOptions {
+  /** Bytes that will come, where known: chooses the size of parts, and `close` is E_STATE if they were others. */
+  readonly size?: number
+}
+
+export interface PresignOptions {
+  readonly method?: 'GET' | 'PUT'
+  /** Seconds; 3,600. */
+  readonly expires?: number
+}
+
+export interface ContainerInfo {
+  readonly name: string
+  /** Milliseconds since 1970. */
+  readonly created?: number
 }
 
 /** Writes one object piece by piece. Nothing is visible under the key before `close()` resolves. */
@@ -99,10 +143,18 @@ export interface Store {
   get(key: string, options?: GetOptions): Promise<ObjectBody | undefined>
   list(prefix: string, options?: ListOptions): AsyncIterable<ListEntry>
   put(key: string, body: Uint8Array, options?: PutOptions): Promise<ObjectInfo>
-  writer(key: string, options?: PutOptions): ObjectWriter
+  writer(key: string, options?: WriterOptions): ObjectWriter
   delete(keys: Iterable<string>, options?: CallOptions): AsyncIterable<DeleteResult>
   /** Copies within the store. E_NOT_FOUND if `from` is absent. */
   copy?(from: string, to: string, options?: PutOptions): Promise<ObjectInfo>
+  /** Makes the bucket or container that the store lies in; of a local store its directory. E_EXISTS. */
+  createContainer?(options?: CallOptions): Promise<void>
+  /** E_NOT_FOUND; E_STATE where it is not empty. */
+  deleteContainer?(options?: CallOptions): Promise<void>
+  /** Of the account that the store's credentials belong to. */
+  listContainers?(options?: CallOptions): AsyncIterable<ContainerInfo>
+  /** A URL that anybody may use until it expires. */
+  presign?(key: string, options?: PresignOptions): Promise<string>
   /** The file behind a key where there is one, so that it can be mapped. */
   localPath?(key: string): string
   close(): Promise<void>

@@ -38,7 +38,7 @@ describe('places', () => {
     )
   })
 
-  it.each(['s3://bucket/photos.cache', 'memory://photos.cache', '', 42, undefined])(
+  it.each(['s3://bucket/photos.cache', 'mem://photos.cache', '', 42, undefined])(
     'that are %s are refused by all',
     async (place) => {
       const folder = await photos()

@@ -214,6 +214,6 @@ describe('an image folder', () => {
       message: `${root}/1.jpg is a file; the source must be a folder with one sub-folder per class`,
     })
     await expect(imageFolder('')).rejects.toMatchObject({ code: 'E_USAGE' })
-    await expect(imageFolder('memory://nothing')).rejects.toThrow('has no files in class folders')
+    await expect(imageFolder('mem://nothing')).rejects.toThrow('has no files in class folders')
   })
 })

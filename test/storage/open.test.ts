@@ -62,14 +62,14 @@ describe('openStore', () => {
   })
 
   test('opens memory', async () => {
-    const store = await openStore('memory://scratch')
+    const store = await openStore('mem://scratch')
     await store.put('k', bytesOf('x'))
-    expect(store.url).toBe('memory://scratch')
+    expect(store.url).toBe('mem://scratch')
     expect(await textAt(store, 'k')).toBe('x')
   })
 
   test('names the schemes there are when asked for another', async () => {
-    await expect(openStore('s4://bucket/x')).rejects.toEqual(failing('E_UNSUPPORTED', 's4://', 'file://', 'memory://'))
+    await expect(openStore('s4://bucket/x')).rejects.toEqual(failing('E_UNSUPPORTED', 's4://', 'file://', 'mem://'))
     await expect(openStore('constructor://x')).rejects.toEqual(failing('E_UNSUPPORTED', 'constructor://'))
   })
 
@@ -80,7 +80,7 @@ describe('openStore', () => {
     await expect(openStore('file://relative/path')).rejects.toEqual(failing('E_USAGE', '"file://relative/path"'))
     await expect(openStore('')).rejects.toEqual(failing('E_USAGE', 'got ""'))
     await expect(openStore(folder, { snyc: 'never' })).rejects.toEqual(failing('E_USAGE', '"snyc"', 'sync'))
-    await expect(openStore('memory://x', { sync: 'never' })).rejects.toEqual(failing('E_USAGE', '"sync"'))
+    await expect(openStore('mem://x', { sync: 'never' })).rejects.toEqual(failing('E_USAGE', '"sync"'))
   })
 
   test('a directory that is not there is an empty store until something is put', async () => {

@@ -13,7 +13,7 @@ import {
   statDescriptor,
   syncDescriptor,
   truncateDescriptor,
-} from '../../storage/descriptor.ts'
+} from '../../storage/file/descriptor.ts'
 import { MANIFEST } from './layout.ts'
 import { writeAt } from './write-at.ts'
 

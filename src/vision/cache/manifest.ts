@@ -6,7 +6,7 @@ import { z } from 'zod'
 import { show } from '../../checks.ts'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
-import { readRegularFile } from '../../storage/descriptor.ts'
+import { readRegularFile } from '../../storage/file/descriptor.ts'
 import type { Extents } from './extent.ts'
 import { isFieldName, MANIFEST } from './layout.ts'
 

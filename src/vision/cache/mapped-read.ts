@@ -1,7 +1,7 @@
 import { HeadraceError } from '../../errors.ts'
 import type { MappedBytes } from '../../mapped.ts'
 import { native } from '../../native.ts'
-import { allocate } from '../../storage/descriptor.ts'
+import { allocate } from '../../storage/file/descriptor.ts'
 
 /** How the addon says that a page of a mapped file cannot be had. */
 function unreadable(error: unknown): error is Error {

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromSystemError, HeadraceError, isHeadraceError } from '../../errors.ts'
 import { NPY_HEADER_LIMIT, type NpyHeader, parseNpyHeader } from '../../formats/npy.ts'
-import { READ_FLAGS } from '../../storage/descriptor.ts'
+import { READ_FLAGS } from '../../storage/file/descriptor.ts'
 import { BLOB_ROW, TEXT_ROW } from './layout.ts'
 
 /** The .npy files of a cache, read whole. Every one is taken to be hostile. */

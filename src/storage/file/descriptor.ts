@@ -2,7 +2,7 @@ import { constants as bufferLimits } from 'node:buffer'
 import fs from 'node:fs'
 import { mkdir, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { HeadraceError, throwIfAborted } from '../errors.ts'
+import { HeadraceError, throwIfAborted } from '../../errors.ts'
 
 /**
  * File descriptors as promises over the callback API: a FileHandle costs several times as much per read, and closes

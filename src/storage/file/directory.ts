@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import type { Dirent, Stats } from 'node:fs'
 import { opendir, readdir, stat } from 'node:fs/promises'
-import { fromSystemError, HeadraceError, throwIfAborted } from '../errors.ts'
+import { fromSystemError, HeadraceError, throwIfAborted } from '../../errors.ts'
+import { compareKeys } from '../keys.ts'
+import type { ListOptions, Unlisted } from '../types.ts'
 import { isAbsent } from './descriptor.ts'
-import { compareKeys } from './keys.ts'
 import { isPendingName } from './pending-file.ts'
-import type { ListOptions, Unlisted } from './types.ts'
 
 /** One directory: the names in it that stand for objects, and what is there and stands for none. */
 

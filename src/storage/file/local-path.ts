@@ -1,6 +1,6 @@
-import { show } from '../checks.ts'
-import { HeadraceError } from '../errors.ts'
-import { localDirectory } from './open.ts'
+import { show } from '../../checks.ts'
+import { HeadraceError } from '../../errors.ts'
+import { localDirectory } from '../open.ts'
 
 /** The path that an argument names: a plain path, or a file: URL. E_USAGE for anything else, and for other schemes. */
 export function localPath(name: string, value: unknown): string {

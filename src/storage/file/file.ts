@@ -1,22 +1,10 @@
 import type fs from 'node:fs'
 import { unlink } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { knownOptions, oneOf, show } from '../checks.ts'
-import { fromSystemError, HeadraceError, throwIfAborted } from '../errors.ts'
-import {
-  allocate,
-  dropDescriptor,
-  isAbsent,
-  openDescriptor,
-  READ_FLAGS,
-  readInto,
-  statDescriptor,
-} from './descriptor.ts'
-import { statOrAbsent } from './directory.ts'
-import { FileWriter } from './file-writer.ts'
-import { checkKey } from './keys.ts'
-import { isPendingName, PendingFile, type SyncPolicy } from './pending-file.ts'
-import { checkRange, cutRange, roomFor } from './range.ts'
+import { knownOptions, oneOf, show } from '../../checks.ts'
+import { fromSystemError, HeadraceError, throwIfAborted } from '../../errors.ts'
+import { checkKey } from '../keys.ts'
+import { checkRange, cutRange, roomFor } from '../range.ts'
 import type {
   CallOptions,
   DeleteResult,
@@ -29,7 +17,19 @@ import type {
   PutOptions,
   Store,
   StoreSpec,
-} from './types.ts'
+} from '../types.ts'
+import {
+  allocate,
+  dropDescriptor,
+  isAbsent,
+  openDescriptor,
+  READ_FLAGS,
+  readInto,
+  statDescriptor,
+} from './descriptor.ts'
+import { statOrAbsent } from './directory.ts'
+import { FileWriter } from './file-writer.ts'
+import { isPendingName, PendingFile, type SyncPolicy } from './pending-file.ts'
 import { infoOf, listTree } from './walk.ts'
 
 export interface FileStoreOptions {

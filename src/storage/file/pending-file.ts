@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
 import { link, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
-import { HeadraceError } from '../errors.ts'
+import { HeadraceError } from '../../errors.ts'
 import {
   closeDescriptor,
   isAbsent,

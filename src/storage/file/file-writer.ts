@@ -1,7 +1,7 @@
-import { show } from '../checks.ts'
-import { fromSystemError, HeadraceError, throwIfAborted } from '../errors.ts'
+import { show } from '../../checks.ts'
+import { fromSystemError, HeadraceError, throwIfAborted } from '../../errors.ts'
+import type { ObjectInfo, ObjectWriter } from '../types.ts'
 import type { PendingFile } from './pending-file.ts'
-import type { ObjectInfo, ObjectWriter } from './types.ts'
 
 export interface FileWriterSteps {
   create(): Promise<PendingFile>

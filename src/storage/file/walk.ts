@@ -1,8 +1,8 @@
 import type { Stats } from 'node:fs'
-import { fromSystemError, throwIfAborted } from '../errors.ts'
+import { fromSystemError, throwIfAborted } from '../../errors.ts'
+import { checkPrefix, compareKeys } from '../keys.ts'
+import type { ListEntry, ListOptions, ObjectInfo } from '../types.ts'
 import { entriesOf, identityOf, objectName, readNames, statOrAbsent, unlisted } from './directory.ts'
-import { checkPrefix, compareKeys } from './keys.ts'
-import type { ListEntry, ListOptions, ObjectInfo } from './types.ts'
 
 /**
  * Lists a directory tree as keys, in order, holding the names of one directory per level at a time.
