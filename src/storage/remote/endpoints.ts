@@ -31,7 +31,7 @@ export function parseEndpoint(text: string): Endpoint {
   const plain = scheme === undefined || /^(s3|az|gs)$/i.test(scheme)
   if (!plain && !/^https?$/i.test(scheme)) return refuse(`got ${show(text)}`)
   const href = `${plain ? (/:443\/?$/.test(rest) ? 'https' : 'http') : scheme}://${rest}`
-  if (!URL.canParse(href)) return refuse(`got ${show(text)}`)
+  if (rest.startsWith('/') || !URL.canParse(href)) return refuse(`got ${show(text)}`)
   const url = new URL(href)
   if (url.search !== '' || url.hash !== '') return refuse(`got ${show(text)}`)
   if (plain && scheme !== undefined && url.pathname !== '/')

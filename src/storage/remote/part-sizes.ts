@@ -24,7 +24,7 @@ function stepped(bytes: number): number {
  * interrupted is cut the same way again. Where the object's size is known all parts are equal: of `partSize`, or as
  * large as they must be for `maxParts` to suffice. Where it is not, the first tenth of the parts is of `partSize`, then
  * each is larger than the one before by as much as it takes for the last one to reach `maxObject`: with 8 MiB and S3's
- * limits, 8 GiB come in parts of 8 MiB, 100 GiB end with parts of 119 MiB, 5 TiB with parts of 1.1 GiB.
+ * limits, 7.8 GiB come in parts of 8 MiB, 100 GiB end with parts of 155 MiB, 5 TiB with parts of 1.1 GiB.
  */
 export function partSizes(
   key: string,

@@ -18,6 +18,8 @@ export class TestServer {
   readonly #server: http.Server
   readonly requests: ServerRequest[] = []
   handler: Handler = (_, response) => void response.writeHead(204).end()
+  /** Kept when it closes. */
+  port = 0
   active = 0
   mostActive = 0
 
@@ -40,11 +42,8 @@ export class TestServer {
   async listen(port = 0): Promise<this> {
     this.#server.listen(port, '127.0.0.1')
     await once(this.#server, 'listening')
+    this.port = (this.#server.address() as AddressInfo).port
     return this
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port
   }
 
   get endpoint(): Endpoint {

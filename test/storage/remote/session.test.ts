@@ -153,14 +153,10 @@ describe('a session', () => {
     await expect(session.send(once)).rejects.toEqual(failing('E_NETWORK'))
     await expect(session.send(once)).rejects.toEqual(failing('E_SERVER'))
     expect(server.requests).toHaveLength(2)
-    const { port } = server
     await server.close()
     const { session: other } = open([server.endpoint], { baseDelay: 50, maxDelay: 400, attempts: 6 })
-    const sent = other.send({
-      ...once,
-      build: (endpoint) => exchange().build({ ...endpoint, origin: { ...endpoint.origin, port } }),
-    })
-    server = await new TestServer().listen(port)
+    const sent = other.send(once)
+    server = await new TestServer().listen(server.port)
     servers.push(server)
     expect(await sent).toBe('')
     expect(server.requests).toHaveLength(1)
@@ -171,10 +167,13 @@ describe('a session', () => {
     const { session } = open([server.endpoint], { attempts: 1 })
     const { session: other } = open([server.endpoint], { attempts: 1 })
     let built = 0
-    const counted = exchange('/k', { idempotent: false, build: (endpoint) => {
-      built++
-      return exchange().build(endpoint)
-    } })
+    const counted = exchange('/k', {
+      idempotent: false,
+      build: (endpoint) => {
+        built++
+        return exchange().build(endpoint)
+      },
+    })
     expect(await session.send(counted)).toBe('200')
     expect(built).toBe(4)
     answering(409, 409, 409, 409)

@@ -53,6 +53,8 @@ export class SmallHttpClient implements HttpClient {
       outgoing.on('error', refuse)
       outgoing.on('response', (incoming) => {
         const firstByte = performance.now()
+        // The socket is gone from the message once that has ended.
+        const peer = `${incoming.socket.remoteAddress}:${incoming.socket.remotePort}`
         const head = { status: incoming.statusCode ?? 0, headers: incoming.headers as Record<string, string> }
         let target: Uint8Array | undefined
         try {
@@ -73,7 +75,6 @@ export class SmallHttpClient implements HttpClient {
         incoming.on('aborted', () => refuse(new HeadraceError('E_CORRUPT', 'the answer ends early')))
         incoming.on('end', () => {
           if (!incoming.complete) return
-          const peer = `${incoming.socket.remoteAddress}:${incoming.socket.remotePort}`
           const timing = { sent, firstByte, end: performance.now() }
           resolve({ ...head, body: target ?? new Uint8Array(Buffer.concat(pieces)), timing, peer })
         })
