@@ -1,0 +1,139 @@
+import { randomBytes } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { type Answer, refusalAnswer } from './answer.ts'
+import { deliver } from './delivery.ts'
+import { deliveryOf, endsUnanswered } from './faults/after.ts'
+import { beforeOperation } from './faults/before.ts'
+import type { Draw, FaultDraws } from './faults/draw.ts'
+import { faultyUpload } from './faults/upload.ts'
+import { refuseKeys } from './operations/delete.ts'
+import { HANDLERS } from './operations/index.ts'
+import type { Service } from './operations/types.ts'
+import { Refusal } from './refusal.ts'
+import { type Operation, operationOf } from './request/operation.ts'
+import { Payload } from './request/payload.ts'
+import { readRequest, type S3Request } from './request/request.ts'
+import { type Account, verifyRequest } from './signing/verify.ts'
+import type { Wire } from './wire.ts'
+
+/** What every exchange of a server works with. */
+export interface Host extends Service {
+  readonly account: Account
+  readonly faults: FaultDraws | undefined
+}
+
+/** What became of a request. */
+export interface Outcome {
+  operation?: Operation
+  request?: S3Request
+  draw?: Draw
+  /** Absent where the connection ended in its place. */
+  status?: number
+  code?: string
+}
+
+interface Incoming {
+  readonly message: IncomingMessage
+  readonly response: ServerResponse
+  readonly wire: Wire
+  /** Whether the client waits for `100 Continue` with its body. */
+  readonly expects: boolean
+  readonly requestId: string
+}
+
+/** Four hundred bytes that are neither HTTP nor TLS. */
+const GARBAGE = Buffer.from('\x00\x01\xfe\xffno protocol that you know\r\n\r\n'.padEnd(400, '\x7f'), 'latin1')
+
+const SERVER = 'headrace-dev-s3'
+
+/** The bytes of the request, asked for when somebody reads them. */
+async function* bodyOf({ message, response, wire, expects }: Incoming, draw: Draw | undefined): AsyncGenerator<Buffer> {
+  if (expects) {
+    if (draw?.fault.kind === 'continue-stall') await wire.sleep(draw.fault.ms)
+    if (wire.signal.aborted) return
+    response.writeContinue()
+  }
+  const size = Number(message.headers['content-length'] ?? 0)
+  yield* faultyUpload(message as AsyncIterable<Buffer>, size, draw?.fault, wire)
+}
+
+async function drain(body: AsyncIterable<Buffer>): Promise<void> {
+  for await (const _ of body);
+}
+
+/** The answer, or undefined where the connection has ended instead. */
+async function answerTo(host: Host, incoming: Incoming, outcome: Outcome): Promise<Answer | undefined> {
+  const { message, wire, requestId } = incoming
+  const request = readRequest(message)
+  outcome.request = request
+  const operation = operationOf(request)
+  outcome.operation = operation
+  const draw = host.faults?.draw({ operation, ...request })
+  if (draw !== undefined) outcome.draw = draw
+  const body = bodyOf(incoming, draw)
+  const payload = () => new Payload(body, request, verifyRequest(request, host.account, host.region, host.now()))
+  const before = draw === undefined ? ({ act: 'go-on' } as const) : beforeOperation(draw.fault, request, requestId)
+  if (before.act === 'refuse-keys') return refuseKeys(payload(), before.code, before.message)
+  if (before.act === 'answer') {
+    if (!before.early) await drain(body)
+    return before.answer
+  }
+  if (before.act !== 'go-on') {
+    await drain(body)
+    if (before.act === 'end') wire.end(before.by)
+    else wire.socket.end(GARBAGE)
+    return undefined
+  }
+  const handler = HANDLERS[operation]
+  if (handler === undefined) throw new Refusal('NotImplemented', `This development server does not know ${operation}.`)
+  const answer = await handler(host, request, payload())
+  const lost = draw === undefined ? undefined : endsUnanswered(draw.fault)
+  if (lost === undefined) return answer
+  wire.end(lost)
+  return undefined
+}
+
+/** One request and its answer. Never throws: what is no Refusal is answered with InternalError and told to `onDefect`. */
+export async function exchange(
+  host: Host,
+  { message, response, wire, expects }: Omit<Incoming, 'requestId'>,
+  onDefect: (error: unknown) => void,
+): Promise<Outcome> {
+  const outcome: Outcome = {}
+  if (wire.isDoomed) {
+    wire.reset()
+    return outcome
+  }
+  const requestId = randomBytes(8).toString('hex').toUpperCase()
+  let answer: Answer | undefined
+  try {
+    answer = await answerTo(host, { message, response, wire, expects, requestId }, outcome)
+  } catch (error) {
+    if (wire.signal.aborted) return outcome
+    if (error instanceof Refusal) outcome.code = error.code
+    else onDefect(error)
+    answer = refusalAnswer(error, outcome.request?.resource ?? '', requestId)
+  }
+  if (answer === undefined) return outcome
+  const draw = outcome.draw
+  if (draw?.fault.kind === 'slow-first-byte') await wire.sleep(draw.fault.ms)
+  outcome.status = answer.status
+  // The client may send the body that it was not asked for, or the next request: only a new connection tells which.
+  const unread = expects && !message.readableDidRead ? { connection: 'close' } : {}
+  const headers = {
+    'x-amz-request-id': requestId,
+    'x-amz-id-2': Buffer.from(requestId).toString('base64'),
+    server: SERVER,
+    date: new Date(host.now()).toUTCString(),
+    ...answer.headers,
+    ...unread,
+  }
+  try {
+    await deliver(response, wire, deliveryOf({ ...answer, headers }, draw), message.method ?? '')
+  } catch (error) {
+    // The head is out: all that is left to say is that the body is not whole.
+    onDefect(error)
+    wire.reset()
+  }
+  return outcome
+}

@@ -1,0 +1,108 @@
+import http from 'node:http'
+import https from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { fromSystemError } from '../../errors.ts'
+import { exchange, type Host } from './exchange.ts'
+import type { RequestLog } from './requests.ts'
+import { Wire } from './wire.ts'
+
+export interface Listening {
+  readonly host: string
+  readonly port: number
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+}
+
+/** Connections of an HTTP server, with what belongs to each. */
+export class HttpFront {
+  readonly #server: http.Server
+  readonly #host: Host
+  readonly #log: RequestLog
+  readonly #onDefect: (error: unknown) => void
+  /** TCP's sockets by the peer's address: under TLS nothing else leads to them. */
+  readonly #raw = new Map<string, Socket>()
+  readonly #connections = new WeakMap<Socket, { readonly number: number; readonly signal: AbortSignal }>()
+  readonly #running = new Set<Promise<void>>()
+
+  constructor(host: Host, log: RequestLog, tls: Listening['tls'], onDefect: (error: unknown) => void) {
+    this.#host = host
+    this.#log = log
+    this.#onDefect = onDefect
+    const options: http.ServerOptions = { keepAliveTimeout: 60_000, requestTimeout: 0, noDelay: true }
+    this.#server = tls === undefined ? http.createServer(options) : https.createServer({ ...options, ...tls })
+    this.#server.on('connection', (socket: Socket) => this.#accept(socket))
+    this.#server.on('request', (message, response) => this.#run(message, response, false))
+    this.#server.on('checkContinue', (message, response) => this.#run(message, response, true))
+    this.#server.on('clientError', (_, socket) => {
+      if (socket.writable) socket.end('HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n')
+    })
+  }
+
+  /** The port. E_NETWORK or E_ACCESS where it cannot be had. */
+  listen({ host, port }: Listening): Promise<number> {
+    return new Promise((resolve, reject) => {
+      const failed = (error: unknown) =>
+        reject(
+          fromSystemError(error, `cannot listen at ${host}:${port}`, {
+            hint: 'is the port in use? --port 0 takes any that is free',
+          }),
+        )
+      this.#server.once('error', failed)
+      this.#server.listen(port, host, () => {
+        this.#server.off('error', failed)
+        resolve((this.#server.address() as AddressInfo).port)
+      })
+    })
+  }
+
+  /** Ends every connection and waits until nothing runs any more. */
+  async close(): Promise<void> {
+    const closed = new Promise((resolve) => this.#server.close(resolve))
+    for (const socket of this.#raw.values()) socket.destroy()
+    await closed
+    await Promise.all(this.#running)
+  }
+
+  #accept(socket: Socket): void {
+    const peer = `${socket.remoteAddress} ${socket.remotePort}`
+    const ended = new AbortController()
+    this.#raw.set(peer, socket)
+    this.#connections.set(socket, { number: this.#log.nextConnection(), signal: ended.signal })
+    socket.once('close', () => {
+      if (this.#raw.get(peer) === socket) this.#raw.delete(peer)
+      ended.abort()
+    })
+  }
+
+  #run(message: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void {
+    const running = this.#exchange(message, response, expects).catch(this.#onDefect)
+    this.#running.add(running)
+    void running.finally(() => this.#running.delete(running))
+  }
+
+  async #exchange(message: http.IncomingMessage, response: http.ServerResponse, expects: boolean): Promise<void> {
+    const { socket } = message
+    const raw = this.#raw.get(`${socket.remoteAddress} ${socket.remotePort}`)
+    const connection = raw === undefined ? undefined : this.#connections.get(raw)
+    if (raw === undefined || connection === undefined) return
+    const started = performance.now()
+    const index = this.#log.nextIndex()
+    const wire = new Wire(socket, raw, connection.signal)
+    const { operation, request, draw, status, code } = await exchange(
+      this.#host,
+      { message, response, wire, expects },
+      this.#onDefect,
+    )
+    this.#log.add({
+      index,
+      operation,
+      method: message.method ?? '',
+      bucket: request?.bucket,
+      key: request?.key,
+      status,
+      code,
+      fault: draw?.fault.kind,
+      connection: connection.number,
+      ms: performance.now() - started,
+    })
+  }
+}
