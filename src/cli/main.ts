@@ -4,6 +4,7 @@ import { Command, CommanderError } from 'commander'
 import { fromSystemError } from '../errors.ts'
 import { benchCommand } from './bench.ts'
 import { cacheCommand } from './cache.ts'
+import { devCommand } from './dev.ts'
 import { settle } from './flags.ts'
 import { planCommand } from './plan.ts'
 import { previewCommand } from './preview.ts'
@@ -20,6 +21,7 @@ const program = new Command('headrace')
   .addCommand(benchCommand())
   .addCommand(previewCommand())
   .addCommand(planCommand())
+  .addCommand(devCommand())
   .addCommand(helpCommand())
   .addHelpText(
     'after',

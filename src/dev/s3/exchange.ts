@@ -71,7 +71,8 @@ async function answerTo(host: Host, incoming: Incoming, outcome: Outcome): Promi
   const draw = host.faults?.draw({ operation, ...request })
   if (draw !== undefined) outcome.draw = draw
   const body = bodyOf(incoming, draw)
-  const payload = () => new Payload(body, request, verifyRequest(request, host.account, host.region, host.now()))
+  const payload = () =>
+    new Payload(body, request, operation, verifyRequest(request, host.account, host.region, host.now()))
   const before = draw === undefined ? ({ act: 'go-on' } as const) : beforeOperation(draw.fault, request, requestId)
   if (before.act === 'refuse-keys') return refuseKeys(payload(), before.code, before.message)
   if (before.act === 'answer') {
@@ -84,9 +85,7 @@ async function answerTo(host: Host, incoming: Incoming, outcome: Outcome): Promi
     else wire.socket.end(GARBAGE)
     return undefined
   }
-  const handler = HANDLERS[operation]
-  if (handler === undefined) throw new Refusal('NotImplemented', `This development server does not know ${operation}.`)
-  const answer = await handler(host, request, payload())
+  const answer = await HANDLERS[operation](host, request, payload())
   const lost = draw === undefined ? undefined : endsUnanswered(draw.fault)
   if (lost === undefined) return answer
   wire.end(lost)

@@ -1,10 +1,8 @@
-import { mkdirSync, rmSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join, resolve } from 'node:path'
-import { fromSystemError } from '../../errors.ts'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { selfSigned } from './certificate.ts'
 import { Catalog } from './disk/catalog.ts'
-import { lockFolder } from './disk/lock.ts'
+import { keptFolder, temporaryFolder } from './disk/folder.ts'
 import { FaultDraws } from './faults/draw.ts'
 import { checkOptions, type S3ServerOptions } from './options.ts'
 import { RequestLog } from './requests.ts'
@@ -20,47 +18,12 @@ export interface S3Server {
   readonly port: number
   /** The folder that holds the objects. */
   readonly dir: string
+  /** A certificate of the server's own making, which clients are to trust: PEM, and the file that has it. */
+  readonly certificate?: { readonly pem: string; readonly path: string }
   /** What was asked so far. */
   readonly requests: RequestLog
   /** Ends every connection; a temporary folder goes. */
   close(): Promise<void>
-}
-
-/** A folder, and how to leave it. */
-interface Folder {
-  readonly path: string
-  leave(): Promise<void>
-}
-
-async function temporaryFolder(): Promise<Folder> {
-  const path = await mkdtemp(join(tmpdir(), 'headrace-dev-s3-'))
-  const remove = () => rmSync(path, { recursive: true, force: true })
-  process.once('exit', remove)
-  return {
-    path,
-    async leave() {
-      process.off('exit', remove)
-      await rm(path, { recursive: true, force: true })
-    },
-  }
-}
-
-function keptFolder(dir: string): Folder {
-  const path = resolve(dir)
-  try {
-    mkdirSync(path, { recursive: true })
-  } catch (error) {
-    throw fromSystemError(error, `cannot make ${path}`, { path })
-  }
-  const unlock = lockFolder(path)
-  process.once('exit', unlock)
-  return {
-    path,
-    async leave() {
-      process.off('exit', unlock)
-      unlock()
-    },
-  }
 }
 
 /**
@@ -69,21 +32,28 @@ function keptFolder(dir: string): Folder {
  */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const { port, host, dir, account, region, tls, rules, seed, minPartSize, clockOffset } = checkOptions(options)
+  const secured = tls === true ? selfSigned(Date.now()) : tls
   const folder = dir === undefined ? await temporaryFolder() : keptFolder(dir)
   let catalog: Catalog | undefined
   try {
     catalog = await Catalog.open(folder.path)
+    const certificate =
+      tls === true && secured !== undefined
+        ? { pem: secured.cert, path: join(folder.path, 'certificate.pem') }
+        : undefined
+    if (certificate !== undefined) await writeFile(certificate.path, certificate.pem)
     const opened = catalog
     const requests = new RequestLog()
     const faults = rules.length === 0 ? undefined : new FaultDraws(rules, seed)
     const service = { catalog, region, minPartSize, now: () => Date.now() + clockOffset, account, faults }
-    const front = new HttpFront(service, requests, undefined, reportDefect)
-    const listening = await front.listen({ host, port, tls: undefined })
+    const front = new HttpFront(service, requests, secured, reportDefect)
+    const listening = await front.listen(host, port)
     const name = host.includes(':') ? `[${host}]` : host
     return {
       url: `${tls === undefined ? 'http' : 'https'}://${name}:${listening}`,
       port: listening,
       dir: folder.path,
+      ...(certificate === undefined ? {} : { certificate }),
       requests,
       async close() {
         await front.close()

@@ -1,15 +1,15 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { fromSystemError } from '../../errors.ts'
+import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { exchange, type Host } from './exchange.ts'
 import type { RequestLog } from './requests.ts'
 import { Wire } from './wire.ts'
 
-export interface Listening {
-  readonly host: string
-  readonly port: number
-  readonly tls: { readonly cert: string; readonly key: string } | undefined
+/** PEM. */
+export interface TlsKeys {
+  readonly cert: string
+  readonly key: string
 }
 
 /** Connections of an HTTP server, with what belongs to each. */
@@ -23,12 +23,12 @@ export class HttpFront {
   readonly #connections = new WeakMap<Socket, { readonly number: number; readonly signal: AbortSignal }>()
   readonly #running = new Set<Promise<void>>()
 
-  constructor(host: Host, log: RequestLog, tls: Listening['tls'], onDefect: (error: unknown) => void) {
+  constructor(host: Host, log: RequestLog, tls: TlsKeys | undefined, onDefect: (error: unknown) => void) {
     this.#host = host
     this.#log = log
     this.#onDefect = onDefect
     const options: http.ServerOptions = { keepAliveTimeout: 60_000, requestTimeout: 0, noDelay: true }
-    this.#server = tls === undefined ? http.createServer(options) : https.createServer({ ...options, ...tls })
+    this.#server = tls === undefined ? http.createServer(options) : secureServer({ ...options, ...tls })
     this.#server.on('connection', (socket: Socket) => this.#accept(socket))
     this.#server.on('request', (message, response) => this.#run(message, response, false))
     this.#server.on('checkContinue', (message, response) => this.#run(message, response, true))
@@ -38,7 +38,7 @@ export class HttpFront {
   }
 
   /** The port. E_NETWORK or E_ACCESS where it cannot be had. */
-  listen({ host, port }: Listening): Promise<number> {
+  listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
       const failed = (error: unknown) =>
         reject(
@@ -104,5 +104,14 @@ export class HttpFront {
       connection: connection.number,
       ms: performance.now() - started,
     })
+  }
+}
+
+/** Keys that are none are the caller's mistake. */
+function secureServer(options: https.ServerOptions): https.Server {
+  try {
+    return https.createServer(options)
+  } catch (error) {
+    throw new HeadraceError('E_USAGE', `the certificate or its key cannot be used: ${(error as Error).message}`)
   }
 }

@@ -21,8 +21,15 @@ export interface Page<V> {
   readonly last: Position | undefined
 }
 
-/** One page of a listing in order of UTF-8 bytes; keys that share what stands before the delimiter count as one. */
-export function pageOf<V>(map: OrderedMap<V>, { prefix, delimiter, after, limit }: Wanted): Page<V> {
+/**
+ * One page of a listing in order of UTF-8 bytes; keys that share what stands before the delimiter count as one.
+ * `nameOf`: of a key that has more behind its name.
+ */
+export function pageOf<V>(
+  map: OrderedMap<V>,
+  { prefix, delimiter, after, limit }: Wanted,
+  nameOf: (key: string, value: V) => string = (key) => key,
+): Page<V> {
   const values: V[] = []
   const prefixes: string[] = []
   let last: Position | undefined
@@ -36,7 +43,7 @@ export function pageOf<V>(map: OrderedMap<V>, { prefix, delimiter, after, limit 
     if (!key.startsWith(prefix)) break
     if (key === after?.name) continue
     if (values.length + prefixes.length === limit) return { values, prefixes, last }
-    const cut = delimiter === '' ? -1 : key.indexOf(delimiter, prefix.length)
+    const cut = delimiter === '' ? -1 : nameOf(key, value).indexOf(delimiter, prefix.length)
     if (cut < 0) {
       values.push(value)
       last = { kind: 'key', name: key }

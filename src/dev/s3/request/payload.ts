@@ -1,5 +1,4 @@
 import { createHash, type Hash } from 'node:crypto'
-import type { Readable } from 'node:stream'
 import {
   type Algorithm,
   algorithmNamed,
@@ -12,10 +11,14 @@ import {
 import { Refusal } from '../refusal.ts'
 import type { PayloadProof } from '../signing/verify.ts'
 import { ChunkDecoder } from './chunks.ts'
+import type { Operation } from './operation.ts'
 import type { S3Request } from './request.ts'
 
 /** 5 GiB: what S3 takes in one request. */
 const MAX_BODY_BYTES = 5 * 2 ** 30
+
+/** Operations of whose body a checksum field speaks; that of CompleteMultipartUpload is about the object. */
+const SUMMED: readonly Operation[] = ['PutObject', 'UploadPart', 'DeleteObjects']
 
 /** Where the client puts the checksum of a body. */
 interface Declared {
@@ -51,10 +54,10 @@ export class Payload {
   readonly #md5: string | undefined
 
   /** `source`: the bytes as they come from the socket. MissingContentLength, EntityTooLarge, InvalidDigest, InvalidRequest. */
-  constructor(source: Readable | AsyncIterable<Buffer>, request: S3Request, proof: PayloadProof) {
+  constructor(source: AsyncIterable<Buffer>, request: S3Request, operation: Operation, proof: PayloadProof) {
     this.#source = source
     this.#proof = proof
-    this.#declared = declaredChecksum(request)
+    this.#declared = SUMMED.includes(operation) ? declaredChecksum(request) : undefined
     this.#md5 = declaredMd5(request)
     this.algorithm = this.#declared?.algorithm
     this.declaresDigest = this.#declared !== undefined || this.#md5 !== undefined
