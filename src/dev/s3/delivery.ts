@@ -36,16 +36,10 @@ function flipped(piece: Uint8Array, at: number, flips: readonly number[]): Uint8
 
 /** Resolves when the socket takes more, or is gone. */
 function write(response: ServerResponse, wire: Wire, bytes: Uint8Array): Promise<void> {
-  return new Promise((resolve) => {
-    if (wire.signal.aborted) return resolve()
-    if (response.write(bytes)) return resolve()
-    const done = () => {
-      response.off('drain', done)
-      wire.signal.removeEventListener('abort', done)
-      resolve()
-    }
-    response.on('drain', done)
-    wire.signal.addEventListener('abort', done)
+  return wire.until((done) => {
+    if (response.write(bytes)) done()
+    else response.once('drain', done)
+    return () => response.off('drain', done)
   })
 }
 
@@ -80,10 +74,9 @@ async function sendBody(response: ServerResponse, wire: Wire, delivery: Delivery
 }
 
 function finish(response: ServerResponse, wire: Wire): Promise<void> {
-  return new Promise((resolve) => {
-    if (wire.signal.aborted) return resolve()
-    wire.signal.addEventListener('abort', () => resolve(), { once: true })
-    response.end(resolve)
+  return wire.until((done) => {
+    response.once('finish', done).end()
+    return () => response.off('finish', done)
   })
 }
 

@@ -43,15 +43,24 @@ export class Wire {
 
   /** Waits; without a time until the connection ends. Resolves early when it does. */
   sleep(ms: number | undefined): Promise<void> {
+    return this.until((done) => {
+      const timer = ms === undefined ? undefined : setTimeout(done, ms)
+      return () => clearTimeout(timer)
+    })
+  }
+
+  /** Waits until `start` says done or the connection ends; what `start` returned is called then. */
+  until(start: (done: () => void) => () => void): Promise<void> {
     return new Promise((resolve) => {
       if (this.signal.aborted) return resolve()
+      let stop: (() => void) | undefined
       const done = () => {
-        clearTimeout(timer)
         this.signal.removeEventListener('abort', done)
+        stop?.()
         resolve()
       }
-      const timer = ms === undefined ? undefined : setTimeout(done, ms)
       this.signal.addEventListener('abort', done)
+      stop = start(done)
     })
   }
 }

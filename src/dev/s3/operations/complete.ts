@@ -190,10 +190,10 @@ export const completeMultipartUpload: Handler = async (service, request, payload
     metadata: upload.metadata,
     checksum,
     blobs: parts.filter(({ blob }) => blob.size > 0).map(({ blob }) => blob),
-    parts: parts.map(({ number, blob, checksum }) => ({
-      number,
-      size: blob.size,
-      ...(checksum === undefined ? {} : { checksum }),
+    parts: parts.map((part) => ({
+      number: part.number,
+      size: part.blob.size,
+      ...(part.checksum === undefined || part.algorithm !== checksum.algorithm ? {} : { checksum: part.checksum }),
     })),
   }
   service.catalog.commit({ do: 'put', bucket: bucket.name, object, upload: upload.id })

@@ -1,4 +1,4 @@
-import { checksumHeader } from '../checksums/algorithms.ts'
+import { checksumHeader, type StoredChecksum } from '../checksums/algorithms.ts'
 import type { Description, ObjectRecord } from '../disk/records.ts'
 import { Refusal } from '../refusal.ts'
 import type { S3Request } from '../request/request.ts'
@@ -62,8 +62,12 @@ export function quoted(etag: string): string {
   return `"${etag}"`
 }
 
-/** The fields that GET and HEAD answer with, whatever the range. */
-export function describeObject(object: ObjectRecord, { headers, query }: S3Request): Record<string, string> {
+/** The fields that GET and HEAD answer with. A checksum is told where it is of the bytes that are sent. */
+export function describeObject(
+  object: ObjectRecord,
+  { headers, query }: S3Request,
+  checksum: StoredChecksum | undefined,
+): Record<string, string> {
   const described: Record<string, string> = {
     'accept-ranges': 'bytes',
     etag: quoted(object.etag),
@@ -75,9 +79,9 @@ export function describeObject(object: ObjectRecord, { headers, query }: S3Reque
     if (override !== undefined) described[name] = override
   }
   for (const [name, value] of Object.entries(object.metadata)) described[PREFIX + name] = value
-  if (object.checksum !== undefined && headers.get('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED') {
-    described[checksumHeader(object.checksum.algorithm)] = object.checksum.value
-    described['x-amz-checksum-type'] = object.checksum.type
+  if (checksum !== undefined && headers.get('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED') {
+    described[checksumHeader(checksum.algorithm)] = checksum.value
+    described['x-amz-checksum-type'] = checksum.type
   }
   return described
 }

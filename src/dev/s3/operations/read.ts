@@ -1,4 +1,5 @@
 import { type Answer, empty } from '../answer.ts'
+import type { StoredChecksum } from '../checksums/algorithms.ts'
 import type { ObjectRecord } from '../disk/records.ts'
 import { Refusal } from '../refusal.ts'
 import { queryInteger, type S3Request } from '../request/request.ts'
@@ -66,6 +67,17 @@ function requestedSpan(request: S3Request, object: ObjectRecord): Span | undefin
   return partSpan(object, queryInteger(request, 'partNumber', 1, 1, MAX_PARTS))
 }
 
+/** The checksum of the bytes of a span: the object's of the whole, a part's of a part, none of anything else. */
+function checksumOf({ query }: S3Request, object: ObjectRecord, span: Span | undefined): StoredChecksum | undefined {
+  const { checksum, parts } = object
+  if (checksum === undefined || span === undefined) return checksum
+  if (query.has('partNumber') && parts !== undefined) {
+    const value = parts.find(({ number }) => number === Number(query.get('partNumber')))?.checksum
+    return value === undefined ? undefined : { algorithm: checksum.algorithm, type: checksum.type, value }
+  }
+  return span.length === object.size ? checksum : undefined
+}
+
 /** Head of the answer to GET and HEAD alike, and the span it is about. */
 function answerTo(request: S3Request, object: ObjectRecord): { readonly head: Answer; readonly span: Span } {
   const whole = { offset: 0, length: object.size }
@@ -74,7 +86,7 @@ function answerTo(request: S3Request, object: ObjectRecord): { readonly head: An
     return { head: empty(304, headers), span: { offset: 0, length: 0 } }
   }
   const span = requestedSpan(request, object)
-  const headers = describeObject(object, request)
+  const headers = describeObject(object, request, checksumOf(request, object, span))
   if (request.query.has('partNumber') && object.parts !== undefined)
     headers['x-amz-mp-parts-count'] = String(object.parts.length)
   if (span === undefined || (object.size === 0 && span.length === 0)) return { head: empty(200, headers), span: whole }
