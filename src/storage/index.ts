@@ -1,4 +1,4 @@
-export { openStore, type StoreOptions } from './open.ts'
+export { openStore } from './open.ts'
 export type {
   ByteRange,
   CallOptions,
@@ -14,3 +14,4 @@ export type {
   StoreSpec,
   Unlisted,
 } from './types.ts'
+export type { StoreOptions } from './url.ts'

@@ -111,11 +111,11 @@ export class MemoryStore implements Store {
     this.#sorted = undefined
   }
 
-  #set(key: string, bytes: Uint8Array, { ifNoneMatch }: PutOptions): ObjectInfo {
+  #set(key: string, bytes: Uint8Array, { ifNoneMatch, modified = Date.now() }: PutOptions): ObjectInfo {
     const present = this.#objects.has(key)
     if (present && ifNoneMatch !== undefined) throw new HeadraceError('E_EXISTS', `${key} is there already`, { key })
     if (!present) this.#sorted = undefined
-    const info: ObjectInfo = { key, size: bytes.length, etag: `${++this.#version}`, modified: Date.now() }
+    const info: ObjectInfo = { key, size: bytes.length, etag: `${++this.#version}`, modified }
     this.#objects.set(key, { info, bytes })
     return info
   }

@@ -1,14 +1,18 @@
 import { fileURLToPath } from 'node:url'
-import { knownOptions, show } from '../checks.ts'
-import { HeadraceError } from '../errors.ts'
+import { knownOptions } from '../checks.ts'
 import type { Store } from './types.ts'
+import {
+  absolutePath,
+  formOf,
+  type Location,
+  locateIn,
+  parseStoreUrl,
+  type StoreOptions,
+  schemeOf,
+  type UrlForm,
+} from './url.ts'
 
-/** What a store can be told, by name; each kind of store says which names it knows. */
-export type StoreOptions = Readonly<Record<string, unknown>>
-
-interface Scheme {
-  /** Names that may stand in the URL's query. */
-  readonly options: readonly string[]
+interface Scheme extends UrlForm {
   /** Opens what stands behind `scheme://`, without the query. The implementation is loaded only then. */
   open(location: string, options: StoreOptions): Promise<Store>
 }
@@ -16,10 +20,13 @@ interface Scheme {
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   file: {
     options: ['sync'],
-    open: async (location, options) => (await import('./file/file.ts')).openFileStore(absolutePath(location), options),
+    container: 'path',
+    open: async (location, options) =>
+      (await import('./file/file.ts')).openFileStore(absolutePath('file', location), options),
   },
   mem: {
     options: [],
+    container: 1,
     open: async (location, options) => {
       knownOptions('a memory store', options, [])
       return new (await import('./memory.ts')).MemoryStore(location)
@@ -27,31 +34,22 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
   },
 }
 
-const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is
-
-/** RFC 8089 allows a host before the path; the only one whose files are here is this one. */
-function absolutePath(location: string): string {
-  const path = location.replace(/^localhost(?=\/)/, '')
-  if (path.startsWith('/')) return path
-  throw new HeadraceError('E_USAGE', `a file URL needs an absolute path, but got ${show(`file://${location}`)}`, {
-    hint: `write file:///${location}, or a plain path`,
-  })
-}
-
-/** A query counts only if every name in it is an option of the scheme; otherwise `?` is a letter of the location. */
-function splitQuery(rest: string, known: readonly string[]): { location: string; options: StoreOptions } {
-  const at = rest.lastIndexOf('?')
-  const query = [...new URLSearchParams(at < 0 ? '' : rest.slice(at + 1))]
-  if (query.length === 0 || !query.every(([name]) => known.includes(name))) return { location: rest, options: {} }
-  return { location: rest.slice(0, at), options: Object.fromEntries(query) }
-}
-
 /** The path of the directory that a store of this URL or path is in; undefined for stores elsewhere. */
 export function localDirectory(url: string): string | undefined {
-  const [, name, rest = ''] = SCHEME.exec(url) ?? []
-  if (name === undefined) return url
-  if (name.toLowerCase() !== 'file') return undefined
-  return absolutePath(splitQuery(rest, SCHEMES.file?.options ?? []).location)
+  const scheme = schemeOf(url)
+  if (scheme === undefined) return url
+  return scheme === 'file' ? absolutePath(scheme, parseStoreUrl(url, SCHEMES).location) : undefined
+}
+
+/** Where in which container an object or folder is; see the forms of URLs. E_USAGE, E_UNSUPPORTED. */
+export function locate(url: string): Location {
+  return locateIn(url, SCHEMES)
+}
+
+/** Whether stores of this URL take an option of that name. */
+export function knowsOption(url: string, name: string): boolean {
+  const { scheme = 'file' } = parseStoreUrl(url, SCHEMES)
+  return formOf(scheme, SCHEMES, url).options.includes(name)
 }
 
 /**
@@ -61,20 +59,7 @@ export function localDirectory(url: string): string | undefined {
  */
 export async function openStore(url: string | URL, options: StoreOptions = {}): Promise<Store> {
   const text = typeof url === 'string' ? url : url.protocol === 'file:' ? `file://${fileURLToPath(url)}` : url.href
-  const [, name, rest = ''] = SCHEME.exec(text) ?? []
-  if (name === undefined) {
-    if (text === '') throw new HeadraceError('E_USAGE', 'a store needs a URL or a path, but got ""')
-    return (await import('./file/file.ts')).openFileStore(text, options)
-  }
-  const scheme = Object.hasOwn(SCHEMES, name.toLowerCase()) ? SCHEMES[name.toLowerCase()] : undefined
-  if (scheme === undefined)
-    throw new HeadraceError(
-      'E_UNSUPPORTED',
-      `there is no store for ${name}://, only for ${Object.keys(SCHEMES)
-        .map((each) => `${each}://`)
-        .join(', ')} and plain paths`,
-      { url: text.replace(/\?.*$/s, '') },
-    )
-  const split = splitQuery(rest, scheme.options)
-  return scheme.open(split.location, { ...split.options, ...options })
+  const { scheme, location, options: query } = parseStoreUrl(text, SCHEMES)
+  if (scheme === undefined) return (await import('./file/file.ts')).openFileStore(location, options)
+  return formOf(scheme, SCHEMES, text).open(location, { ...query, ...options })
 }

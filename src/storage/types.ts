@@ -103,6 +103,8 @@ export interface PutOptions extends CallOptions {
   readonly ifNoneMatch?: '*'
   readonly contentType?: string
   readonly metadata?: Readonly<Record<string, string>>
+  /** Milliseconds since 1970 that the object has then, in stores that let it be set: files and memory. Otherwise it is now. */
+  readonly modified?: number
 }
 
 export interface WriterOptions extends PutOptions {
@@ -124,6 +126,7 @@ export interface ContainerInfo {
 
 /** Writes one object piece by piece. Nothing is visible under the key before `close()` resolves. */
 export interface ObjectWriter {
+  /** The chunk must stay as it is until the promise resolves, and may be used again then. */
   write(chunk: Uint8Array): Promise<void>
   close(): Promise<ObjectInfo>
   /** Drops what was written; the key is as it was. Safe to call at any time, and more than once. */

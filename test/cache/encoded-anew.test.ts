@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, describe, expect, it, vi } from 'vitest'
 import { buildImageCache } from '../../src/vision/cache/index.ts'
-import { Permits } from '../../src/vision/cache/permits.ts'
+import { Permits } from '../../src/permits.ts'
 import { awkward, writeFolder } from './sources.ts'
 import { temporaryFolders } from './temporary.ts'
 

@@ -1,5 +1,5 @@
 import type fs from 'node:fs'
-import { unlink } from 'node:fs/promises'
+import { rmdir, unlink } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { knownOptions, oneOf, show } from '../../checks.ts'
 import { fromSystemError, HeadraceError, throwIfAborted } from '../../errors.ts'
@@ -22,6 +22,7 @@ import {
   allocate,
   dropDescriptor,
   isAbsent,
+  makeFolders,
   openDescriptor,
   READ_FLAGS,
   readInto,
@@ -159,11 +160,38 @@ export class FileStore implements Store {
     return `${this.#root}/${key}`
   }
 
+  /** Makes the directory, and those above it. */
+  async createContainer({ signal }: CallOptions = {}): Promise<void> {
+    throwIfAborted(signal, 'createContainer')
+    const path = this.#root === '' ? '/' : this.#root
+    if ((await statOrAbsent(path)) !== undefined)
+      throw new HeadraceError('E_EXISTS', `${path} is there already`, { url: this.url, path })
+    try {
+      await makeFolders(path)
+    } catch (error) {
+      throw fromSystemError(error, `cannot make ${path}`, { url: this.url, path })
+    }
+  }
+
+  async deleteContainer({ signal }: CallOptions = {}): Promise<void> {
+    throwIfAborted(signal, 'deleteContainer')
+    const path = this.#root === '' ? '/' : this.#root
+    try {
+      await rmdir(path)
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException
+      const details = { url: this.url, path, cause: error }
+      if (code === 'ENOTEMPTY' || code === 'EEXIST') throw new HeadraceError('E_STATE', `${path} is not empty`, details)
+      throw fromSystemError(error, `cannot remove ${path}`, details)
+    }
+  }
+
   async close(): Promise<void> {}
 
-  async #publish(file: PendingFile, key: string, { ifNoneMatch, signal }: PutOptions): Promise<ObjectInfo> {
+  async #publish(file: PendingFile, key: string, options: PutOptions): Promise<ObjectInfo> {
+    const { ifNoneMatch, modified, signal } = options
     throwIfAborted(signal, 'writing')
-    return infoOf(key, await file.publish({ sync: this.#sync, ifNoneMatch }))
+    return infoOf(key, await file.publish({ sync: this.#sync, ifNoneMatch, modified }))
   }
 
   async #remove(key: string): Promise<DeleteResult> {

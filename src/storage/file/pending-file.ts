@@ -63,7 +63,12 @@ export type SyncPolicy = 'always' | 'never'
 export interface PublishOptions {
   readonly sync: SyncPolicy
   readonly ifNoneMatch?: '*' | undefined
+  /** Milliseconds since 1970; now where absent. */
+  readonly modified?: number | undefined
 }
+
+/** Within a millisecond, away from its ends: what is cut off of it again is the millisecond. */
+const withinMillisecond = () => 0.1 + 0.8 * (performance.now() % 1)
 
 /** A file that appears under its name whole or not at all: written under a pending name, then renamed. */
 export class PendingFile {
@@ -105,11 +110,11 @@ export class PendingFile {
   }
 
   /** Makes the file visible; the numbers are those that it has from then on. E_EXISTS as `ifNoneMatch` says. */
-  async publish({ sync, ifNoneMatch }: PublishOptions): Promise<fs.Stats> {
+  async publish({ sync, ifNoneMatch, modified = Date.now() }: PublishOptions): Promise<fs.Stats> {
     const fd = this.#descriptor()
     // File times move in steps of up to 10 ms and inode numbers are used again at once: without a finer time, an object
     // written three times in a row could have its first etag again.
-    await touchDescriptor(fd, Date.now() + (performance.now() % 1))
+    await touchDescriptor(fd, Math.trunc(modified) + withinMillisecond())
     if (sync === 'always') await syncDescriptor(fd)
     const stats = await statDescriptor(fd)
     this.#fd = undefined

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { realpath } from 'node:fs/promises'
-import { basename, dirname, join, relative, resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import type { Schema } from '../../datasets/types.ts'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { localPath } from '../../storage/file/local-path.ts'
+import { realPath } from '../../storage/file/real-path.ts'
 import { BuildRun } from './build-run.ts'
 import { BuildSite } from './build-site.ts'
 import { type BuildInput, type BuildSource, openBuildSource } from './build-source.ts'
@@ -33,21 +33,11 @@ function identityOf(source: BuildSource, settings: BuildSettings, frequencies: F
   return createHash('sha256').update(JSON.stringify(parts)).digest('hex')
 }
 
-/** Where a path really leads, as far as it exists. */
-async function realPlace(path: string): Promise<string> {
-  try {
-    return await realpath(path)
-  } catch {
-    const above = dirname(path)
-    return above === path ? path : join(await realPlace(above), basename(path))
-  }
-}
-
 /** A cache inside its own source would be listed as a class of it the next time. */
 async function checkOutside(source: BuildSource, destination: string): Promise<void> {
-  const root = /^file:\/\/(.*)$/s.exec(source.url ?? '')?.[1]
+  const root = /^(?:file|direct):\/\/(.*)$/s.exec(source.url ?? '')?.[1]
   if (root === undefined) return
-  const [from, to] = await Promise.all([realPlace(root), realPlace(resolve(destination))])
+  const [from, to] = await Promise.all([realPath(root), realPath(resolve(destination))])
   const way = relative(from, to)
   if (way !== '..' && !way.startsWith('../'))
     throw new HeadraceError('E_USAGE', `${destination} lies inside the source ${source.url}`, { path: destination })

@@ -9,7 +9,7 @@ import type { StoredImage } from './columns.ts'
 import { fittedSize, type PixelSize } from './fitted-size.ts'
 import { decodeWhole } from './full-decode.ts'
 import type { BuildSettings } from './options.ts'
-import type { Permits } from './permits.ts'
+import type { Permits } from '../../permits.ts'
 import { planar } from './planar.ts'
 
 /** Sample formats that become 8 bits without being clipped. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { Permits } from '../../src/vision/cache/permits.ts'
+import { Permits } from '../src/permits.ts'
 
 /** Runs tasks of these costs that each take a few turns; the most that ran, and cost, at once, and the order they began in. */
 async function crowd(
