@@ -94,16 +94,24 @@ function locatePath(scheme: string, path: string, options: StoreOptions): Locati
   return { root: `${scheme}:///`, options, key: plain.slice(1), isFolder, prefix }
 }
 
-/** One slash ends the container; whatever follows is the key, letter for letter. */
+/**
+ * Slashes around the container's name and at the end count as one, however many there are; those within a key are its
+ * letters. A key that begins or ends with `/` is reached by what it lies in.
+ */
 function locateKey(scheme: string, location: string, segments: number, options: StoreOptions): Location {
-  const parts = location.split('/')
-  const names = parts.slice(0, segments)
-  if (names.length < segments || names.includes('')) {
-    const form = segments === 1 ? `${scheme}://bucket/key` : `${scheme}://account/container/key`
-    throw new HeadraceError('E_USAGE', `${show(`${scheme}://${location}`)} names no bucket: it must be like ${form}`)
+  const names: string[] = []
+  let rest = location
+  while (names.length < segments) {
+    const [, name = '', behind = ''] = /^\/*([^/]*)(.*)$/s.exec(rest) ?? []
+    if (name === '') {
+      const form = segments === 1 ? `${scheme}://bucket/key` : `${scheme}://account/container/key`
+      throw new HeadraceError('E_USAGE', `${show(`${scheme}://${location}`)} names no bucket: it must be like ${form}`)
+    }
+    names.push(name)
+    rest = behind
   }
   const root = `${scheme}://${names.join('/')}`
-  const key = parts.slice(segments).join('/')
+  const key = rest.replace(/^\/+/, '').replace(/\/+$/, '/')
   return { root, options, key, isFolder: key === '' || key.endsWith('/'), prefix: `${root}/` }
 }
 
@@ -112,10 +120,9 @@ function locateKey(scheme: string, location: string, segments: number, options: 
  *
  * | text | root | key |
  * |---|---|---|
- * | `s3://b`, `s3://b/` | `s3://b` | `''` |
- * | `s3://b/a/c` | `s3://b` | `a/c` |
- * | `s3://b/a/` | `s3://b` | `a/` |
- * | `s3://b//a` | `s3://b` | `/a` |
+ * | `s3://b`, `s3://b/`, `s3:///b//` | `s3://b` | `''` |
+ * | `s3://b/a//c`, `s3://b//a//c` | `s3://b` | `a//c` |
+ * | `s3://b/a/`, `s3://b//a//` | `s3://b` | `a/` |
  * | `/d//f`, `file:///d/f`, `file:///d/./f/` | `file:///` | `d/f` |
  */
 export function locateIn(text: string, forms: Readonly<Record<string, UrlForm>>): Location {

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import ts from 'typescript'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
@@ -300,8 +300,13 @@ async function garbageCollector(): Promise<() => void> {
 /** The sources as JavaScript that another process can run: Node 20 reads no TypeScript. */
 function transpile(into: string): void {
   const source = fileURLToPath(new URL('../../src/', import.meta.url))
-  const names = ['errors.ts', 'checks.ts', ...fs.readdirSync(join(source, 'storage')).map((name) => `storage/${name}`)]
-  fs.mkdirSync(join(into, 'storage'), { recursive: true })
+  const stored = fs.readdirSync(join(source, 'storage'), { recursive: true, encoding: 'utf8' })
+  const names = [
+    'errors.ts',
+    'checks.ts',
+    ...stored.filter((name) => name.endsWith('.ts')).map((name) => `storage/${name}`),
+  ]
+  fs.mkdirSync(into)
   fs.writeFileSync(join(into, 'package.json'), '{ "type": "module" }')
   const compilerOptions = {
     target: ts.ScriptTarget.ES2023,
@@ -311,6 +316,7 @@ function transpile(into: string): void {
   }
   for (const name of names) {
     const { outputText } = ts.transpileModule(fs.readFileSync(join(source, name), 'utf8'), { compilerOptions })
+    fs.mkdirSync(join(into, dirname(name)), { recursive: true })
     fs.writeFileSync(join(into, name.replace(/\.ts$/, '.js')), outputText)
   }
 }

@@ -31,19 +31,9 @@ async function holdsAny(store: Store, prefix: string, signal?: AbortSignal): Pro
   return false
 }
 
-/** A slash too many makes another key, which is seldom what was meant. */
-function slashHint(key: string): string | undefined {
-  return key.startsWith('/') || key.includes('//')
-    ? 'slashes are part of the key; one separates it from the bucket'
-    : undefined
-}
-
-function notThere(place: OpenPlace, hint = slashHint(place.key)): HeadraceError {
+function notThere(place: OpenPlace): HeadraceError {
   const name = place.name(place.key)
-  return new HeadraceError('E_NOT_FOUND', `${name} is not there`, {
-    url: name,
-    ...(hint === undefined ? {} : { hint }),
-  })
+  return new HeadraceError('E_NOT_FOUND', `${name} is not there`, { url: name })
 }
 
 /** An object. E_NOT_FOUND; E_USAGE for a folder. */

@@ -1,0 +1,109 @@
+import { chmod, symlink } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { MemoryStore } from '../../../src/storage/memory.ts'
+import { moveObjects } from '../../../src/storage/transfer/index.ts'
+import { withoutPrivileges } from '../../unprivileged.ts'
+import { failing } from '../conformance.ts'
+import { counts, putTree, readTree, temporaryFolders, treeOf, writeTree } from './tree.ts'
+
+const temporary = temporaryFolders()
+
+const TREE = { a: '1', 'b/c': '22', 'b/d/e': '333' }
+
+describe('moving', () => {
+  test('a local folder leaves nothing of it', async () => {
+    const folder = await temporary()
+    await writeTree(folder, { 'in/a': '1', 'in/b/c': '22', 'in/b/d/e': '333', beside: 'x' })
+    const report = await moveObjects(join(folder, 'in'), join(folder, 'out'), { recursive: true })
+    expect(counts(report)).toEqual({ copied: 3, bytes: 6, skipped: 0, deleted: 3, failed: 0 })
+    expect(await readTree(folder)).toEqual({ 'out/a': '1', 'out/b/c': '22', 'out/b/d/e': '333', beside: 'x' })
+  })
+
+  test('between stores and within one leaves the originals of what is left out', async () => {
+    const folder = await temporary()
+    const store = new MemoryStore('m')
+    await putTree(store, 'in/', { ...TREE, 'keep.txt': 'k' })
+    await moveObjects({ store, key: 'in' }, { store, key: 'on' }, { recursive: true, exclude: ['*.txt'] })
+    expect(await treeOf(store)).toEqual({ 'in/keep.txt': 'k', 'on/a': '1', 'on/b/c': '22', 'on/b/d/e': '333' })
+    await moveObjects({ store, key: 'on/' }, join(folder, 'out'), { recursive: true })
+    expect(await treeOf(store)).toEqual({ 'in/keep.txt': 'k' })
+    expect(await readTree(join(folder, 'out'))).toEqual(TREE)
+  })
+
+  test('one object gives it another name, and keeps the folder it was in', async () => {
+    const folder = await temporary()
+    await writeTree(folder, { 'in/a': '1' })
+    await moveObjects(join(folder, 'in/a'), join(folder, 'out'))
+    expect(await readTree(folder)).toEqual({ out: '1', 'in/': '' })
+  })
+
+  test('several sources at once', async () => {
+    const folder = await temporary()
+    await writeTree(folder, { 'p/x': '1', 'q/y': '2', z: '3' })
+    const from = ['p', 'q', 'z'].map((name) => join(folder, name))
+    expect(await moveObjects(from, join(folder, 'out/'), { recursive: true })).toMatchObject({ copied: 3, deleted: 3 })
+    expect(await readTree(folder)).toEqual({ 'out/x': '1', 'out/y': '2', 'out/z': '3' })
+  })
+
+  test('onto itself, or into itself, is refused and loses nothing', async () => {
+    const folder = await temporary()
+    await writeTree(folder, { 'in/a': '1' })
+    await symlink('in', join(folder, 'link'))
+    const tries = [
+      ['in/a', 'link/a'],
+      ['link/a', 'in'],
+      ['in', 'link'],
+      ['in', 'in/deeper'],
+    ] as const
+    for (const [from, to] of tries)
+      await expect(moveObjects(join(folder, from), join(folder, to), { recursive: true })).rejects.toEqual(
+        failing('E_USAGE'),
+      )
+    expect(await readTree(join(folder, 'in'))).toEqual({ a: '1' })
+  })
+
+  test('what cannot be written stays', async () => {
+    const folder = await temporary()
+    await writeTree(folder, { 'in/a': '1', 'in/b/c': '2', 'out/b': 'in the way' })
+    const report = await moveObjects(join(folder, 'in'), join(folder, 'out'), { recursive: true })
+    expect(report).toMatchObject({ copied: 1, deleted: 1, failed: 1 })
+    expect(await readTree(folder)).toEqual({ 'in/b/c': '2', 'out/a': '1', 'out/b': 'in the way' })
+  })
+
+  test('what is reached through a link to a folder is copied, and stays where it is', async () => {
+    const folder = await temporary()
+    await writeTree(folder, { 'in/a': '1', 'elsewhere/x': 'mine' })
+    await symlink('../elsewhere', join(folder, 'in/link'))
+    const report = await moveObjects(join(folder, 'in'), join(folder, 'out'), { recursive: true })
+    expect(report).toMatchObject({ copied: 2, deleted: 1, failed: 1 })
+    expect(report.failures[0]).toMatchObject({ code: 'E_UNSUPPORTED', url: join(folder, 'in/link/x') })
+    expect(await readTree(join(folder, 'elsewhere'))).toEqual({ x: 'mine' })
+    expect(await readTree(join(folder, 'out'))).toEqual({ a: '1', 'link/x': 'mine' })
+  })
+
+  test('what cannot be deleted is a failure, with its copy made', async () => {
+    const folder = await temporary()
+    await writeTree(folder, { 'in/a': '1' })
+    await chmod(folder, 0o777)
+    await chmod(join(folder, 'in'), 0o555)
+    await withoutPrivileges(async () => {
+      const report = await moveObjects(join(folder, 'in'), join(folder, 'out'), { recursive: true })
+      expect(report).toMatchObject({ copied: 1, deleted: 0, failed: 1 })
+      expect(report.failures[0]).toMatchObject({ code: 'E_ACCESS', url: join(folder, 'in/a') })
+    })
+    expect(await readTree(folder)).toEqual({ 'in/a': '1', 'out/a': '1' })
+  })
+
+  test('a dry run moves nothing', async () => {
+    const folder = await temporary()
+    await writeTree(folder, { 'in/a': '1' })
+    expect(await moveObjects(join(folder, 'in'), join(folder, 'out'), { recursive: true, dryRun: true })).toMatchObject(
+      {
+        copied: 1,
+        deleted: 0,
+      },
+    )
+    expect(await readTree(folder)).toEqual({ 'in/a': '1' })
+  })
+})
