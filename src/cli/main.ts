@@ -2,27 +2,43 @@
 import { createRequire } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { fromSystemError } from '../errors.ts'
-import { benchCommand } from './bench.ts'
-import { cacheCommand } from './cache.ts'
-import { devCommand } from './dev.ts'
 import { settle } from './flags.ts'
-import { planCommand } from './plan.ts'
-import { previewCommand } from './preview.ts'
 import { EXIT, reportError, setVerbose, watchInterrupts } from './run.ts'
 
 const { version } = createRequire(import.meta.url)('../../package.json') as { version: string }
+
+/** In the order of help. Loaded where they are asked for: all of them take longer to load than a listing to run. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  cache: async () => (await import('./cache.ts')).cacheCommand(),
+  bench: async () => (await import('./bench.ts')).benchCommand(),
+  preview: async () => (await import('./preview.ts')).previewCommand(),
+  plan: async () => (await import('./plan.ts')).planCommand(),
+  dev: async () => (await import('./dev.ts')).devCommand(),
+  ls: async () => (await import('./ls.ts')).lsCommand(),
+  stat: async () => (await import('./stat.ts')).statCommand(),
+  du: async () => (await import('./du.ts')).duCommand(),
+  cat: async () => (await import('./cat.ts')).catCommand(),
+  cp: async () => (await import('./cp.ts')).cpCommand(),
+  mv: async () => (await import('./mv.ts')).mvCommand(),
+  rm: async () => (await import('./rm.ts')).rmCommand(),
+  sync: async () => (await import('./sync.ts')).syncCommand(),
+  mb: async () => (await import('./buckets.ts')).mbCommand(),
+  rb: async () => (await import('./buckets.ts')).rbCommand(),
+  presign: async () => (await import('./presign.ts')).presignCommand(),
+}
+
+/** The command that the arguments name, or all where they name none, so that help and suggestions know them. */
+function wanted(): readonly (() => Promise<Command>)[] {
+  const name = process.argv.slice(2).find((argument) => !argument.startsWith('-')) ?? ''
+  const load = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  return load === undefined ? Object.values(COMMANDS) : [load]
+}
 
 const program = new Command('headrace')
   .description('Feeds training jobs from storage: photographs to augmented batches, exactly resumable.')
   .version(version)
   .option('-v, --verbose', 'show the stack of an error')
   .on('option:verbose', () => setVerbose(true))
-  .addCommand(cacheCommand())
-  .addCommand(benchCommand())
-  .addCommand(previewCommand())
-  .addCommand(planCommand())
-  .addCommand(devCommand())
-  .addCommand(helpCommand())
   .addHelpText(
     'after',
     '\nExample:\n  headrace cache build photos/ photos.cache && headrace bench vision photos.cache --pipeline rrc',
@@ -42,6 +58,8 @@ function helpCommand(): Command {
     })
 }
 
+for (const load of wanted()) program.addCommand(await load())
+program.addCommand(helpCommand())
 settle(program)
 watchInterrupts()
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

@@ -2,7 +2,8 @@ import { HeadraceError, isHeadraceError } from '../errors.ts'
 
 /** What every command shares: JSON or text on stdout, one-line errors on stderr, exit codes, Ctrl-C. */
 
-export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const
+/** partial: a transfer that went on to its end, with failures that were told one by one. */
+export const EXIT = { done: 0, failed: 1, usage: 2, partial: 3, interrupted: 130 } as const
 
 let verbose = false
 export function setVerbose(value: boolean): void {
@@ -10,7 +11,7 @@ export function setVerbose(value: boolean): void {
 }
 
 /** What would break a line, as JSON writes it: names of files may hold anything. */
-function oneLine(text: string): string {
+export function oneLine(text: string): string {
   return text.replace(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))
 }
 
@@ -51,6 +52,8 @@ function printHint({ details: { hint } }: HeadraceError): void {
   const text = hint
     .replace(/onError: '(\w+)'(?: or '(\w+)')?/, onErrorFlag)
     .replace('force: true', '--force')
+    .replace('recursive: true', '-r')
+    .replace('without recursive', 'without -r')
     .replace('a larger ringBytes or ', '')
     .replace('batchSize', '--batch')
   process.stderr.write(`hint: ${text}\n`)

@@ -6,6 +6,7 @@ import {
   formOf,
   type Location,
   locateIn,
+  namesNoContainer,
   parseStoreUrl,
   type StoreOptions,
   schemeOf,
@@ -44,6 +45,11 @@ export function localDirectory(url: string): string | undefined {
 /** Where in which container an object or folder is; see the forms of URLs. E_USAGE, E_UNSUPPORTED. */
 export function locate(url: string): Location {
   return locateIn(url, SCHEMES)
+}
+
+/** Whether a URL stops short of a bucket, so that only the list of them can be asked for: `s3://`, `az://account`. */
+export function isAccount(url: string): boolean {
+  return namesNoContainer(url, SCHEMES)
 }
 
 /** Whether stores of this URL take an option of that name. */

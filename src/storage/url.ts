@@ -94,6 +94,14 @@ function locatePath(scheme: string, path: string, options: StoreOptions): Locati
   return { root: `${scheme}:///`, options, key: plain.slice(1), isFolder, prefix }
 }
 
+/** Whether a URL stops short of a bucket: `s3://`, `az://account`. */
+export function namesNoContainer(text: string, forms: Readonly<Record<string, UrlForm>>): boolean {
+  const { scheme, location } = parseStoreUrl(text, forms)
+  if (scheme === undefined) return false
+  const { container } = formOf(scheme, forms, text)
+  return container !== 'path' && location.split('/').filter((name) => name !== '').length < container
+}
+
 /**
  * Slashes around the container's name and at the end count as one, however many there are; those within a key are its
  * letters. A key that begins or ends with `/` is reached by what it lies in.

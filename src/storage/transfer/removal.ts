@@ -15,12 +15,12 @@ const TOGETHER = 64
 
 type Folder = Found & { readonly kind: 'folder' }
 
-/** E_USAGE for the root of a file system, and for a whole bucket unless that is meant. */
+/** E_USAGE for the root of a file system, and for a whole store unless that is meant. */
 export function checkMeant(found: Found, { force, dryRun }: RemoveSettings): void {
   if (found.kind === 'object' || found.prefix !== '' || dryRun) return
   const { side } = found
   const name = side.name('')
-  if (side.store.localPath !== undefined)
+  if (directoryOf(side, '') === '/')
     throw new HeadraceError('E_USAGE', `${name} is the root of a file system: it is not deleted`, { url: name })
   if (!force)
     throw new HeadraceError('E_USAGE', `${name} is a whole bucket: nothing is deleted`, {

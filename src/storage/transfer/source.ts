@@ -36,18 +36,19 @@ function notThere(place: OpenPlace): HeadraceError {
   return new HeadraceError('E_NOT_FOUND', `${name} is not there`, { url: name })
 }
 
-/** An object. E_NOT_FOUND; E_USAGE for a folder. */
-async function findObject(place: OpenPlace, signal?: AbortSignal): Promise<Found> {
+/** An object. E_NOT_FOUND; E_USAGE for a folder, with the hint. */
+export async function findObject(
+  place: OpenPlace,
+  signal?: AbortSignal,
+  hint?: string,
+): Promise<Found & { readonly kind: 'object' }> {
   const name = place.name(place.key)
-  const folder = new HeadraceError('E_USAGE', `${name} is a folder`, {
-    url: name,
-    hint: 'recursive: true takes it with all that is in it',
-  })
-  // A key may end with '/', but for files it cannot, and for the others a folder is what is meant.
-  if (place.isFolder) throw folder
+  const folder = () => new HeadraceError('E_USAGE', `${name} is a folder`, { url: name, ...(hint && { hint }) })
+  // A key may end with '/', but of files it cannot, and elsewhere a folder is what is meant.
+  if (place.isFolder) throw folder()
   const info = await place.store.head(place.key, signal ? { signal } : {})
   if (info !== undefined) return { kind: 'object', side: place, info, relative: baseName(place.key) }
-  throw (await folderIsThere(place, folderPrefix(place), signal)) ? folder : notThere(place)
+  throw (await folderIsThere(place, folderPrefix(place), signal)) ? folder() : notThere(place)
 }
 
 /**
@@ -74,5 +75,7 @@ async function findAny(place: OpenPlace, signal?: AbortSignal): Promise<Found> {
 }
 
 export function findSource(place: OpenPlace, recursive: boolean, signal?: AbortSignal): Promise<Found> {
-  return recursive ? findAny(place, signal) : findObject(place, signal)
+  return recursive
+    ? findAny(place, signal)
+    : findObject(place, signal, 'recursive: true takes it with all that is in it')
 }
