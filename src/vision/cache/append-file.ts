@@ -1,4 +1,4 @@
-import { combineCrc32c } from '../../formats/crc32c.ts'
+import { combineCrc32c } from '../../crc32c.ts'
 import { type NpyDescr, npyHeader } from '../../formats/npy.ts'
 import { native } from '../../native.ts'
 import type { Extent } from './extent.ts'

@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { combineCrc32c } from '../../formats/crc32c.ts'
+import { combineCrc32c } from '../../crc32c.ts'
 import { native } from '../../native.ts'
 import { filesOf, frequenciesFile, kindOfType, MANIFEST, storageOf } from './layout.ts'
 import { hexChecksum, type Manifest } from './manifest.ts'

@@ -1,0 +1,299 @@
+import { HeadraceError, isHeadraceError } from '../../errors.ts'
+import type { HeaderFields, HttpHead, HttpRequest, HttpResponse, Method, Origin } from '../http/types.ts'
+import { Again, type Endpoint, type Exchange, type SendOptions, type Session } from '../remote/types.ts'
+import type { Credentials } from './credentials.ts'
+import { canonicalQuery, encodeKey } from './encoding.ts'
+import { failureOf, readServerError, type ServerError } from './errors.ts'
+import { quotedEtag } from './object-headers.ts'
+import type { S3Config } from './options.ts'
+import { type Redirect, redirectOf } from './redirect.ts'
+import { amzDate, Signer, sha256Hex, UNSIGNED_PAYLOAD } from './signing.ts'
+
+/** One request to S3 as plain data. */
+export interface Operation<T> {
+  readonly method: Method
+  /** For messages: 'get'. */
+  readonly doing: string
+  /** As the caller knows it, for messages. */
+  readonly key?: string
+  /** The whole key in the bucket; without it the request is about the bucket, or without a bucket about the account. */
+  readonly path?: string
+  readonly bucket?: string
+  readonly query?: Iterable<readonly [string, string]>
+  /** Signed; names in lower case. */
+  readonly headers?: HeaderFields
+  /** Sent and not signed: what the server does not ask to be, so that requests cost less. */
+  readonly plain?: HeaderFields
+  readonly body?: readonly Uint8Array[]
+  readonly place?: (head: HttpHead) => Uint8Array | undefined
+  readonly maxBody?: number
+  readonly idempotent: boolean
+  /** Of an answer with 2xx. */
+  read(response: HttpResponse): T
+  /** What a failure means here: a value, an error of its own, or undefined where there is nothing special about it. */
+  failed?(error: ServerError): { readonly value: T } | HeadraceError | undefined
+}
+
+/** Where requests to one endpoint go. */
+interface Target {
+  readonly origin: Origin
+  /** As the header has it. */
+  readonly host: string
+  /** Before the key: '/bucket', or what stands before every path. */
+  readonly path: string
+}
+
+const EMPTY_SHA256 = sha256Hex('')
+const DEFAULT_PORTS = { 'http:': 80, 'https:': 443 } as const
+/** Milliseconds that servers allow. */
+const ALLOWED_SKEW = 15 * 60_000
+/** Milliseconds: with less between the clocks, a server that complains does so for another reason. */
+const LEAST_SKEW = 60_000
+const EXPIRED: readonly string[] = ['ExpiredToken', 'TokenRefreshRequired']
+
+/** AWS's server of a region. */
+export function awsEndpoint(region: string): Endpoint {
+  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
+  return { origin: { protocol: 'https:', host: `s3.${region}.${suffix}`, port: 443 }, basePath: '' }
+}
+
+/** Whether names below a host find it too: they do not of an address, and not everywhere of localhost. */
+function hasSubdomains(host: string): boolean {
+  return host !== 'localhost' && !host.includes(':') && !/^[\d.]+$/.test(host)
+}
+
+function hostHeader({ protocol, host, port }: Origin): string {
+  const name = host.includes(':') ? `[${host}]` : host
+  return port === DEFAULT_PORTS[protocol] ? name : `${name}:${port}`
+}
+
+/** Builds, signs and sends requests, and learns what answers teach: the region of the bucket, the time of the server. */
+export class S3Connection {
+  readonly config: S3Config
+  readonly #session: Session
+  readonly #warn: (message: string) => void
+  #region: string
+  /** Milliseconds that the server's clock is ahead of ours. */
+  #skew = 0
+  #signer: Signer | undefined
+  #signerOf: Credentials | undefined
+  #targets = new Map<Endpoint, Target>()
+  /** The bucket's name makes a host for which there are no certificates. */
+  readonly #dotted: boolean
+
+  constructor(config: S3Config, session: Session, warn: (message: string) => void) {
+    this.config = config
+    const secure = config.endpoints?.some(({ origin }) => origin.protocol === 'https:') ?? true
+    this.#dotted = secure && config.style === 'virtual' && config.bucket.includes('.')
+    this.#session = session
+    this.#warn = warn
+    this.#region = config.region
+  }
+
+  get region(): string {
+    return this.#region
+  }
+
+  get session(): Session {
+    return this.#session
+  }
+
+  /** 's3://bucket/prefix/key'. */
+  urlOf(key: string | undefined): string {
+    return key === undefined ? this.config.url : `${this.config.url}/${key}`
+  }
+
+  async send<T>(operation: Operation<T>, options?: SendOptions): Promise<T> {
+    const url = this.urlOf(operation.key)
+    let used: Credentials | undefined
+    let redirect: Redirect | undefined
+    let sent: HttpRequest | undefined
+    const exchange: Exchange<T> = {
+      doing: `${operation.doing} ${url}`,
+      url,
+      ...(operation.key !== undefined && { key: operation.key }),
+      idempotent: operation.idempotent,
+      build: (endpoint) => {
+        const credentials = this.config.credentials?.current()
+        if (credentials instanceof Promise)
+          return credentials.then((found) => {
+            used = found
+            sent = this.#build(operation, endpoint, found, redirect)
+            return sent
+          })
+        used = credentials
+        sent = this.#build(operation, endpoint, credentials, redirect)
+        return sent
+      },
+      read: (response) => {
+        if (response.status >= 200 && response.status < 300) return operation.read(response)
+        const error = hidden(readServerError(response), used)
+        const meant = operation.failed?.(error)
+        if (meant instanceof HeadraceError) throw meant
+        if (meant !== undefined) return meant.value
+        this.#learn(error, response, used)
+        if (sent !== undefined) {
+          redirect = redirectOf(response, sent.origin, `${operation.doing} ${url}`) ?? redirect
+          if (redirect !== undefined && error.status < 400) throw new Again('the server redirects')
+        }
+        throw this.failure(operation, error, used)
+      },
+    }
+    if (!this.#dotted) return this.#session.send(exchange, options)
+    try {
+      return await this.#session.send(exchange, options)
+    } catch (error) {
+      if (!isHeadraceError(error, 'E_NETWORK')) throw error
+      const hint = `no certificate fits a bucket whose name has dots: give the option style=path`
+      throw new HeadraceError(error.code, error.message, { hint, ...error.details })
+    }
+  }
+
+  /** What a failed answer, or one inside a 200, is to the user. */
+  failure(operation: Pick<Operation<unknown>, 'doing' | 'key'>, error: ServerError, used?: Credentials): HeadraceError {
+    const url = this.urlOf(operation.key)
+    return failureOf(error, { doing: `${operation.doing} ${url}`, url, key: operation.key, source: used?.source })
+  }
+
+  /** Headers of a copy out of this bucket, as long as the source has this etag. */
+  copySource(path: string, etag: string): HeaderFields {
+    return {
+      'x-amz-copy-source': `/${this.config.bucket}/${encodeKey(path)}`,
+      'x-amz-copy-source-if-match': quotedEtag(etag),
+    }
+  }
+
+  /** A URL that anybody may use for so many seconds. */
+  async presign(method: 'GET' | 'PUT', path: string, seconds: number): Promise<string> {
+    const credentials = await this.config.credentials?.current()
+    const endpoint = this.config.endpoints?.[0] ?? awsEndpoint(this.#region)
+    const target = this.#target(endpoint, undefined)
+    const encoded = `${target.path}/${encodeKey(path)}`
+    const url = `${target.origin.protocol}//${target.host}${encoded}`
+    if (credentials === undefined) return url
+    const request = { method, path: encoded, headers: { host: target.host }, payload: UNSIGNED_PAYLOAD }
+    return `${url}?${this.#signerFor(credentials).presign(request, [], amzDate(Date.now() + this.#skew), seconds)}`
+  }
+
+  #build<T>(
+    operation: Operation<T>,
+    endpoint: Endpoint,
+    credentials: Credentials | undefined,
+    redirect: Redirect | undefined,
+  ): HttpRequest {
+    const target = this.#target(endpoint, operation.bucket)
+    const path =
+      operation.path === undefined
+        ? target.path === ''
+          ? '/'
+          : target.path
+        : `${target.path}/${encodeKey(operation.path)}`
+    const query = operation.query === undefined ? '' : canonicalQuery(operation.query)
+    const { method, headers, plain, body, place, maxBody, idempotent } = operation
+    const origin = redirect?.origin ?? target.origin
+    const host = redirect === undefined ? target.host : hostHeader(redirect.origin)
+    const request = {
+      method,
+      origin,
+      target: redirect?.target ?? (query === '' ? path : `${path}?${query}`),
+      headers: { host, ...headers, ...plain },
+      idempotent,
+      ...(body !== undefined && { body }),
+      ...(place !== undefined && { place }),
+      ...(maxBody !== undefined && { maxBody }),
+    }
+    // Another host gets no signature: it was not the one that the user trusts with it.
+    if (credentials === undefined || redirect?.trusted === false) return request
+    const payload = this.#payload(operation.body)
+    const signed: Record<string, string> = {
+      host,
+      ...headers,
+      'x-amz-content-sha256': payload,
+      'x-amz-date': amzDate(Date.now() + this.#skew),
+    }
+    if (credentials.sessionToken !== undefined) signed['x-amz-security-token'] = credentials.sessionToken
+    const [signedPath = '', signedQuery = ''] = redirect === undefined ? [path, query] : redirect.target.split('?')
+    const authorization = this.#signerFor(credentials).authorize({
+      method,
+      path: signedPath,
+      query: signedQuery,
+      headers: signed,
+      payload,
+    })
+    request.headers = { ...signed, ...plain, authorization }
+    return request
+  }
+
+  #payload(body: readonly Uint8Array[] | undefined): string {
+    if (!this.config.signPayload) return UNSIGNED_PAYLOAD
+    if (body === undefined || body.length === 0) return EMPTY_SHA256
+    return sha256Hex(body.length === 1 && body[0] !== undefined ? body[0] : Buffer.concat(body))
+  }
+
+  #signerFor(credentials: Credentials): Signer {
+    if (this.#signer === undefined || this.#signerOf !== credentials) {
+      this.#signer = new Signer(credentials, this.#region)
+      this.#signerOf = credentials
+    }
+    return this.#signer
+  }
+
+  #target(endpoint: Endpoint, other: string | undefined): Target {
+    if (other !== undefined) return this.#makeTarget(endpoint, other)
+    let target = this.#targets.get(endpoint)
+    if (target === undefined) {
+      target = this.#makeTarget(endpoint, this.config.bucket)
+      this.#targets.set(endpoint, target)
+    }
+    return target
+  }
+
+  #makeTarget(given: Endpoint, bucket: string): Target {
+    const { origin, basePath } = this.config.endpoints === undefined ? awsEndpoint(this.#region) : given
+    const host = hostHeader(origin)
+    if (bucket === '') return { origin, host, path: basePath }
+    if (this.config.style === 'path') return { origin, host, path: `${basePath}/${bucket}` }
+    const below = hasSubdomains(origin.host) ? { ...origin, host: `${bucket}.${origin.host}` } : origin
+    return { origin: below, host: `${bucket}.${host}`, path: basePath }
+  }
+
+  /** Throws Again where the next attempt will be built better. */
+  #learn(error: ServerError, response: HttpResponse, used: Credentials | undefined): void {
+    const { status, code, region } = error
+    if (region !== undefined && region !== this.#region && status < 404) {
+      this.#region = region
+      this.#signer = undefined
+      this.#targets = new Map()
+      throw new Again(`the bucket lies in ${region}`)
+    }
+    if (used === undefined) return
+    if (status === 403) this.#learnTime(code, response)
+    if (EXPIRED.includes(code ?? '') && this.config.credentials?.reject(used))
+      throw new Again('the credentials have expired')
+  }
+
+  /** An answer to HEAD has no body that names the reason, but the time. */
+  #learnTime(code: string | undefined, { headers }: HttpResponse): void {
+    const named = code === 'RequestTimeTooSkewed'
+    if (!named && code !== undefined && code !== 'AccessDenied') return
+    const skew = Date.parse(headers.date ?? '') - Date.now()
+    const wrongBy = Math.abs(skew - this.#skew)
+    if (Number.isNaN(skew) || wrongBy < (named ? LEAST_SKEW : ALLOWED_SKEW)) return
+    this.#skew = skew
+    const minutes = Math.round(Math.abs(skew) / 60_000)
+    const which = skew > 0 ? 'behind' : 'ahead of'
+    this.#warn(
+      `this machine's clock is ${minutes} minutes ${which} that of ${this.config.url}: requests are signed with the server's time`,
+    )
+    throw new Again('the clocks differ')
+  }
+}
+
+/** What a server repeats of the credentials is no user's business, nor that of a log. */
+function hidden(error: ServerError, used: Credentials | undefined): ServerError {
+  if (used === undefined || error.message === undefined) return error
+  let { message } = error
+  for (const secret of [used.secretAccessKey, used.sessionToken, used.accessKeyId])
+    if (secret !== undefined && secret !== '') message = message.replaceAll(secret, '***')
+  return { ...error, message }
+}
