@@ -49,6 +49,7 @@ NAPI_MODULE_INIT() {
   stayLoaded();
   Environment::create(env);
   bind(env, exports, "info", info);
+  bindChecksums(env, exports);
   bindMemoryMap(env, exports);
   bindSlot(env, exports);
   bindJobs(env, exports);

@@ -34,6 +34,8 @@ export interface Operation<T> {
   failed?(error: ServerError): { readonly value: T } | HeadraceError | undefined
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
 /** Where requests to one endpoint go. */
 interface Target {
   readonly origin: Origin
@@ -192,7 +194,7 @@ export class S3Connection {
     const { method, headers, plain, body, place, maxBody, idempotent } = operation
     const origin = redirect?.origin ?? target.origin
     const host = redirect === undefined ? target.host : hostHeader(redirect.origin)
-    const request = {
+    const request: Mutable<HttpRequest> = {
       method,
       origin,
       target: redirect?.target ?? (query === '' ? path : `${path}?${query}`),
