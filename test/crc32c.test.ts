@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { native } from '../src/native.ts'
 import { combineCrc32c } from '../src/crc32c.ts'
+import { native } from '../src/native.ts'
 
 it('the checksum of two pieces together follows from theirs', () => {
   const text = Buffer.from('123456789')

@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { isHeadraceError } from '../../src/errors.ts'
 import { compareKeys } from '../../src/storage/keys.ts'
-import type { ListEntry, ListOptions, Store } from '../../src/storage/types.ts'
+import type { ListEntry, ListOptions, ObjectInfo, Store } from '../../src/storage/types.ts'
 
 const utf8 = new TextEncoder()
 
@@ -93,10 +93,39 @@ const NASTY = [
   'z'.repeat(200),
 ]
 
+/** Where protocols differ from each other. What stands first holds if nothing is said. */
+export interface StoreTraits {
+  /** Keys are relative paths, or any text. */
+  readonly keys?: 'paths' | 'any'
+  /** An etag is that of a version, or follows from the bytes. */
+  readonly etags?: 'versions' | 'contents'
+  /** A listing says all that `head` says, or only what it is about. */
+  readonly listing?: 'full' | 'brief'
+  /** Milliseconds between the times that answers of different kinds say of one object. */
+  readonly timeError?: number
+}
+
+const NO_PATHS = ['/a', 'a/', 'a//b', '.', '..', '../a', 'a/../b', 'a/./b', 'a/..']
+
 /**
  * What every store keeps to. `makeStore` gives an empty store each time; `cleanUp` takes it away.
  */
-export function storeConformance(name: string, makeStore: () => Promise<Store>, cleanUp: () => Promise<void>): void {
+export function storeConformance(
+  name: string,
+  makeStore: () => Promise<Store>,
+  cleanUp: () => Promise<void>,
+  traits: StoreTraits = {},
+): void {
+  const { keys: keyRules = 'paths', etags: etagRules = 'versions', listing = 'full', timeError = 0 } = traits
+
+  /** Two answers about one object. A checksum stands only in some. */
+  const expectSame = (one: ObjectInfo | undefined, other: ObjectInfo | undefined) => {
+    const { checksum: _, modified = Number.NaN, ...plain } = one ?? {}
+    const { checksum: __, modified: otherwise = Number.NaN, ...plainly } = other ?? {}
+    expect(plain).toEqual(plainly)
+    expect(Math.abs(modified - otherwise)).toBeLessThanOrEqual(timeError)
+  }
+
   describe(`${name} keeps the contract of stores`, () => {
     let store: Store
     beforeEach(async () => {
@@ -119,8 +148,10 @@ export function storeConformance(name: string, makeStore: () => Promise<Store>, 
         expect(Number.isInteger(put.modified)).toBe(true)
         expect(Math.abs(put.modified - before)).toBeLessThan(60_000)
         expect(put.etag).not.toBe('')
-        expect(await store.head('a/b.bin')).toEqual(put)
-        expect(await store.get('a/b.bin')).toEqual({ info: put, data: Uint8Array.of(1, 2, 3) })
+        expectSame(await store.head('a/b.bin'), put)
+        const body = await store.get('a/b.bin')
+        expectSame(body?.info, put)
+        expect(body?.data).toEqual(Uint8Array.of(1, 2, 3))
       })
 
       test('an object may have no bytes', async () => {
@@ -147,11 +178,11 @@ export function storeConformance(name: string, makeStore: () => Promise<Store>, 
         expect((await store.get('k'))?.data).toEqual(Uint8Array.of(1, 2, 3))
       })
 
-      test('a put replaces what was there, and no two versions share an etag', async () => {
+      test('a put replaces what was there, and its etag changes as the bytes do', async () => {
         const etags = new Set<string>()
         for (let version = 0; version < 50; version++)
           etags.add((await store.put('k', bytesOf(`${version % 10}`))).etag)
-        expect(etags.size).toBe(50)
+        expect(etags.size).toBe(etagRules === 'versions' ? 50 : 10)
         expect(await textAt(store, 'k')).toBe('9')
       })
 
@@ -160,7 +191,7 @@ export function storeConformance(name: string, makeStore: () => Promise<Store>, 
         for (const key of NASTY) expect(await textAt(store, key)).toBe(`at ${key}`)
       })
 
-      test.each(['', '/a', 'a/', 'a//b', '.', '..', '../a', 'a/../b', 'a/./b', 'a/..', 'nul\0', 'half \ud800'])(
+      test.each(['', 'nul\0', 'half \ud800', ...(keyRules === 'paths' ? NO_PATHS : [])])(
         '%j is no key',
         async (key) => {
           const refusal = failing('E_USAGE', JSON.stringify(key))
@@ -206,7 +237,7 @@ export function storeConformance(name: string, makeStore: () => Promise<Store>, 
       )
 
       test('the info is that of the whole object', async () => {
-        expect((await store.get('k', { range: { offset: 2, length: 3 } }))?.info).toEqual(await store.head('k'))
+        expectSame((await store.get('k', { range: { offset: 2, length: 3 } }))?.info, await store.head('k'))
       })
 
       test('any range of any object is the slice of its bytes', async () => {
@@ -306,7 +337,7 @@ export function storeConformance(name: string, makeStore: () => Promise<Store>, 
         expect(await listed(store)).toEqual([])
         expect(await listed(store, '', { delimiter: '/' })).toEqual([])
         const info = await writer.close()
-        expect(info).toEqual(await store.head('a/b/k'))
+        expectSame(info, await store.head('a/b/k'))
         expect(await textAt(store, 'a/b/k')).toBe('one two')
       })
 
@@ -394,7 +425,9 @@ export function storeConformance(name: string, makeStore: () => Promise<Store>, 
         for await (const entry of store.list('')) {
           if (entry.kind !== 'object') throw new Error('without a delimiter there are objects only')
           const { kind, ...info } = entry
-          expect(info).toEqual(await store.head(entry.key))
+          const head = await store.head(entry.key)
+          if (listing === 'full') expect(info).toEqual(head)
+          else expect(head).toMatchObject(info)
         }
       })
 
@@ -453,8 +486,12 @@ export function storeConformance(name: string, makeStore: () => Promise<Store>, 
         expect(await listed(store, 'a/')).toEqual([])
       })
 
-      test('of an empty store is empty, and refuses prefixes that lead out of it', async () => {
+      test('of an empty store is empty', async () => {
         expect(await listed(store)).toEqual([])
+        expect(await listed(store, 'a/')).toEqual([])
+      })
+
+      test.skipIf(keyRules === 'any')('refuses prefixes that lead out of the store', async () => {
         for (const prefix of ['/', '/etc/', '../', 'a/../', 'a//', 'a/./b'])
           await expect(listed(store, prefix)).rejects.toEqual(failing('E_USAGE', JSON.stringify(prefix)))
       })
@@ -529,8 +566,8 @@ export function storeConformance(name: string, makeStore: () => Promise<Store>, 
       test('makes another object of the same bytes', async () => {
         const original = await store.put('a', bytesOf('text'))
         const copy = await store.copy?.('a', 'deep/er/b')
-        expect(copy).toEqual(await store.head('deep/er/b'))
-        expect(copy?.etag).not.toBe(original.etag)
+        expectSame(copy, await store.head('deep/er/b'))
+        expect(copy?.etag === original.etag).toBe(etagRules === 'contents')
         expect(await textAt(store, 'deep/er/b')).toBe('text')
         await store.put('a', bytesOf('changed'))
         expect(await textAt(store, 'deep/er/b')).toBe('text')
@@ -575,7 +612,7 @@ export function storeConformance(name: string, makeStore: () => Promise<Store>, 
     })
 
     test('says what it is, and its spec is plain data', () => {
-      expect(store.url).toMatch(/^[a-z]+:\/\//)
+      expect(store.url).toMatch(/^[a-z][a-z0-9]*:\/\//)
       expect(structuredClone(store.spec)).toEqual(store.spec)
       expect(store.spec.url).toBe(store.url)
     })

@@ -5,6 +5,9 @@ import type { S3Connection } from './connection.ts'
 import { wholePrefix } from './keys.ts'
 import { type ListPage, readListPage } from './list-page.ts'
 
+/** Bytes; see the bound of XML. */
+const MAX_PAGE = 64 * 2 ** 20
+
 /** Behind every key that begins with what it is put after: U+10FFFF is UTF-8's last character. */
 const LAST = '\u{10ffff}'
 
@@ -17,7 +20,12 @@ interface PageRequest {
   readonly maxKeys?: number
 }
 
-function fetchPage(connection: S3Connection, request: PageRequest, options: ListOptions): Promise<ListPage> {
+/** undefined: the server cannot begin there. */
+function fetchPage(
+  connection: S3Connection,
+  request: PageRequest,
+  options: ListOptions,
+): Promise<ListPage | undefined> {
   const { prefix, delimiter, startAfter, token, maxKeys } = request
   const query: (readonly [string, string])[] = [
     ['list-type', '2'],
@@ -28,14 +36,17 @@ function fetchPage(connection: S3Connection, request: PageRequest, options: List
   if (maxKeys !== undefined) query.push(['max-keys', `${maxKeys}`])
   if (token !== undefined) query.push(['continuation-token', token])
   else if (startAfter !== undefined) query.push(['start-after', startAfter])
-  return connection.send(
+  return connection.send<ListPage | undefined>(
     {
       method: 'GET',
       doing: 'list',
       idempotent: true,
-      maxBody: 64 * 2 ** 20,
+      maxBody: MAX_PAGE,
       query,
       read: ({ body }) => readListPage(body),
+      // MinIO's word for a key with `.` segments, which it refuses to begin after as well.
+      failed: ({ code }) =>
+        code === 'XMinioInvalidResourceName' && startAfter !== undefined ? { value: undefined } : undefined,
     },
     options,
   )
@@ -59,36 +70,41 @@ export async function* listObjects(
   const onAbort = () => stop.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
   const call = { ...options, signal: stop.signal }
-  let next: Promise<ListPage> | undefined
+  let next: Promise<ListPage | undefined> | undefined
   try {
     const start = startAfter === '' ? undefined : config.root + startAfter
     const rolled = start === undefined ? undefined : rolledPrefix(whole, start, delimiter)
     if (start !== undefined && rolled !== undefined && (await hasAfter(connection, rolled, start, call)))
       yield { kind: 'prefix', prefix: rolled.slice(config.root.length) }
-    const from = rolled === undefined ? start : rolled + LAST
-    let last = ''
+    let from = rolled === undefined ? start : rolled + LAST
+    let last = start ?? ''
     let token: string | undefined
-    next = fetchPage(connection, { prefix: whole, delimiter, startAfter: from, token }, call)
+    const fetchNext = () => fetchPage(connection, { prefix: whole, delimiter, startAfter: from, token }, call)
+    next = fetchNext()
     while (next !== undefined) {
-      const page: ListPage = await next
+      const page: ListPage | undefined = await next
       throwIfAborted(signal, 'list')
+      if (page === undefined) {
+        // From the beginning: what comes before the start is passed over below.
+        from = undefined
+        next = fetchNext()
+        continue
+      }
       if (page.token !== undefined && page.token === token)
         throw wrong(connection, 'the next page is the same one again')
       token = page.token
-      next =
-        token === undefined
-          ? undefined
-          : fetchPage(connection, { prefix: whole, delimiter, startAfter: from, token }, call)
+      next = token === undefined ? undefined : fetchNext()
       // Its failure is told when its turn comes, or not at all.
       next?.catch(() => {})
       for (const entry of page.entries) {
         throwIfAborted(signal, 'list')
         const name = entry.kind === 'object' ? entry.key : entry.prefix
         if (!name.startsWith(whole)) throw wrong(connection, 'there are other keys in it than were asked for')
-        // Servers differ on a prefix in which the start lies: it was dealt with above. A page may begin with what ended the last.
+        // Servers differ on a prefix in which the start lies: it was dealt with above.
         if (rolled !== undefined && name === rolled) continue
         if (last !== '' && compareKeys(name, last) <= 0) {
-          if (name === last) continue
+          // Before the start, or what ended the page before.
+          if (last === start || name === last) continue
           throw wrong(connection, 'its keys are not in the order of their bytes')
         }
         last = name
@@ -116,12 +132,17 @@ async function hasAfter(
   startAfter: string,
   options: ListOptions,
 ): Promise<boolean> {
-  const { entries } = await fetchPage(
-    connection,
-    { prefix, delimiter: undefined, startAfter, token: undefined, maxKeys: 1 },
-    options,
-  )
-  return entries.length > 0
+  const request = { prefix, delimiter: undefined, startAfter, token: undefined, maxKeys: 1 }
+  const page = await fetchPage(connection, request, options)
+  if (page !== undefined) return page.entries.length > 0
+  // The server knows no key like the start: all keys under the prefix have to be looked at.
+  let token: string | undefined
+  do {
+    const all = await fetchPage(connection, { prefix, delimiter: undefined, startAfter: undefined, token }, options)
+    if (all?.entries.some((entry) => entry.kind === 'object' && compareKeys(entry.key, startAfter) > 0)) return true
+    token = all?.token
+  } while (token !== undefined)
+  return false
 }
 
 function wrong(connection: S3Connection, reason: string): HeadraceError {
