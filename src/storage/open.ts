@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { knownOptions } from '../checks.ts'
+import { S3_URL_OPTIONS } from './s3/option-names.ts'
 import type { Store } from './types.ts'
 import {
   absolutePath,
@@ -33,6 +34,11 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       return new (await import('./memory.ts')).MemoryStore(location)
     },
   },
+  s3: {
+    options: S3_URL_OPTIONS,
+    container: 1,
+    open: async (location, options) => (await import('./s3/store.ts')).openS3Store(location, options),
+  },
 }
 
 /** The path of the directory that a store of this URL or path is in; undefined for stores elsewhere. */
@@ -59,7 +65,7 @@ export function knowsOption(url: string, name: string): boolean {
 }
 
 /**
- * Opens a store by its URL (`file:///data`, `mem://scratch`) or by the path of a directory. Strings are literal:
+ * Opens a store by its URL (`file:///data`, `s3://bucket/prefix`, `mem://scratch`) or by the path of a directory. Strings are literal:
  * `%41` in one is three characters. A URL object is decoded as URLs are. `options` win over the URL's query.
  * E_UNSUPPORTED names the schemes there are.
  */

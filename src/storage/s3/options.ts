@@ -1,7 +1,7 @@
 import { booleanOption, knownOptions, oneOf, show } from '../../checks.ts'
 import { HeadraceError } from '../../errors.ts'
 import { parseEndpoints } from '../remote/endpoints.ts'
-import { REMOTE_OPTIONS, remoteOptions } from '../remote/options.ts'
+import { remoteOptions } from '../remote/options.ts'
 import type { Endpoint, RemoteOptions } from '../remote/types.ts'
 import {
   type CredentialSource,
@@ -9,6 +9,7 @@ import {
   type S3CredentialProvider,
   type S3Credentials,
 } from './credentials.ts'
+import { S3_URL_OPTIONS } from './option-names.ts'
 import { type Environment, profileName, readProfile } from './profiles.ts'
 
 /** What a store of S3 can be told besides the options of every remote store. What is absent comes from the environment. */
@@ -38,11 +39,6 @@ export interface S3StoreOptions extends Partial<RemoteOptions> {
   /** true: bodies of uploads are part of the signature (SHA-256), not only their CRC-32C. */
   readonly signPayload?: boolean
 }
-
-const OWN_OPTIONS = ['endpoint', 'region', 'style', 'profile', 'anonymous', 'checksums', 'signPayload'] as const
-
-/** Options that may stand in a URL. Credentials never do. */
-export const S3_URL_OPTIONS: readonly string[] = [...OWN_OPTIONS, ...REMOTE_OPTIONS]
 
 export interface S3Config {
   /** '' where the URL names none: only the list of buckets can be asked for then. */
