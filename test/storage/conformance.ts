@@ -101,9 +101,13 @@ export interface StoreTraits {
   readonly etags?: 'versions' | 'contents'
   /** A listing says all that `head` says, or only what it is about. */
   readonly listing?: 'full' | 'brief'
+  /** What random keys are made of. */
+  readonly letters?: readonly string[]
   /** Milliseconds between the times that answers of different kinds say of one object. */
   readonly timeError?: number
 }
+
+const LETTERS = ['a', 'b', '-', '.', '0', 'é', '\u{1f600}', '\uff21']
 
 const NO_PATHS = ['/a', 'a/', 'a//b', '.', '..', '../a', 'a/../b', 'a/./b', 'a/..']
 
@@ -116,7 +120,13 @@ export function storeConformance(
   cleanUp: () => Promise<void>,
   traits: StoreTraits = {},
 ): void {
-  const { keys: keyRules = 'paths', etags: etagRules = 'versions', listing = 'full', timeError = 0 } = traits
+  const {
+    keys: keyRules = 'paths',
+    etags: etagRules = 'versions',
+    listing = 'full',
+    letters = LETTERS,
+    timeError = 0,
+  } = traits
 
   /** Two answers about one object. A checksum stands only in some. */
   const expectSame = (one: ObjectInfo | undefined, other: ObjectInfo | undefined) => {
@@ -506,7 +516,7 @@ export function storeConformance(
 
       test('is the sorted list of any set of keys, for any prefix, delimiter and start', async () => {
         const segment = fc.string({
-          unit: fc.constantFrom('a', 'b', '-', '.', '0', 'é', '\u{1f600}', '\uff21'),
+          unit: fc.constantFrom(...letters),
           minLength: 1,
           maxLength: 3,
         })

@@ -20,12 +20,7 @@ interface PageRequest {
   readonly maxKeys?: number
 }
 
-/** undefined: the server cannot begin there. */
-function fetchPage(
-  connection: S3Connection,
-  request: PageRequest,
-  options: ListOptions,
-): Promise<ListPage | undefined> {
+function fetchPage(connection: S3Connection, request: PageRequest, options: ListOptions): Promise<ListPage> {
   const { prefix, delimiter, startAfter, token, maxKeys } = request
   const query: (readonly [string, string])[] = [
     ['list-type', '2'],
@@ -36,7 +31,7 @@ function fetchPage(
   if (maxKeys !== undefined) query.push(['max-keys', `${maxKeys}`])
   if (token !== undefined) query.push(['continuation-token', token])
   else if (startAfter !== undefined) query.push(['start-after', startAfter])
-  return connection.send<ListPage | undefined>(
+  return connection.send(
     {
       method: 'GET',
       doing: 'list',
@@ -44,9 +39,6 @@ function fetchPage(
       maxBody: MAX_PAGE,
       query,
       read: ({ body }) => readListPage(body),
-      // MinIO's word for a key with `.` segments, which it refuses to begin after as well.
-      failed: ({ code }) =>
-        code === 'XMinioInvalidResourceName' && startAfter !== undefined ? { value: undefined } : undefined,
     },
     options,
   )
@@ -70,26 +62,20 @@ export async function* listObjects(
   const onAbort = () => stop.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
   const call = { ...options, signal: stop.signal }
-  let next: Promise<ListPage | undefined> | undefined
+  let next: Promise<ListPage> | undefined
   try {
     const start = startAfter === '' ? undefined : config.root + startAfter
     const rolled = start === undefined ? undefined : rolledPrefix(whole, start, delimiter)
     if (start !== undefined && rolled !== undefined && (await hasAfter(connection, rolled, start, call)))
       yield { kind: 'prefix', prefix: rolled.slice(config.root.length) }
-    let from = rolled === undefined ? start : rolled + LAST
+    const from = rolled === undefined ? start : rolled + LAST
     let last = start ?? ''
     let token: string | undefined
     const fetchNext = () => fetchPage(connection, { prefix: whole, delimiter, startAfter: from, token }, call)
     next = fetchNext()
     while (next !== undefined) {
-      const page: ListPage | undefined = await next
+      const page: ListPage = await next
       throwIfAborted(signal, 'list')
-      if (page === undefined) {
-        // From the beginning: what comes before the start is passed over below.
-        from = undefined
-        next = fetchNext()
-        continue
-      }
       if (page.token !== undefined && page.token === token)
         throw wrong(connection, 'the next page is the same one again')
       token = page.token
@@ -103,7 +89,7 @@ export async function* listObjects(
         // Servers differ on a prefix in which the start lies: it was dealt with above.
         if (rolled !== undefined && name === rolled) continue
         if (last !== '' && compareKeys(name, last) <= 0) {
-          // Before the start, or what ended the page before.
+          // A server that knows no start, or what ended the page before.
           if (last === start || name === last) continue
           throw wrong(connection, 'its keys are not in the order of their bytes')
         }
@@ -133,16 +119,8 @@ async function hasAfter(
   options: ListOptions,
 ): Promise<boolean> {
   const request = { prefix, delimiter: undefined, startAfter, token: undefined, maxKeys: 1 }
-  const page = await fetchPage(connection, request, options)
-  if (page !== undefined) return page.entries.length > 0
-  // The server knows no key like the start: all keys under the prefix have to be looked at.
-  let token: string | undefined
-  do {
-    const all = await fetchPage(connection, { prefix, delimiter: undefined, startAfter: undefined, token }, options)
-    if (all?.entries.some((entry) => entry.kind === 'object' && compareKeys(entry.key, startAfter) > 0)) return true
-    token = all?.token
-  } while (token !== undefined)
-  return false
+  const { entries } = await fetchPage(connection, request, options)
+  return entries.length > 0
 }
 
 function wrong(connection: S3Connection, reason: string): HeadraceError {
