@@ -1,5 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { knownOptions } from '../checks.ts'
+import { AZ_URL_OPTIONS } from './az/option-names.ts'
+import { GS_URL_OPTIONS } from './gs/option-names.ts'
 import { S3_URL_OPTIONS } from './s3/option-names.ts'
 import type { Store } from './types.ts'
 import {
@@ -33,6 +35,16 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       knownOptions('a memory store', options, [])
       return new (await import('./memory.ts')).MemoryStore(location)
     },
+  },
+  az: {
+    options: AZ_URL_OPTIONS,
+    container: 2,
+    open: async (location, options) => (await import('./az/store.ts')).openAzStore(location, options),
+  },
+  gs: {
+    options: GS_URL_OPTIONS,
+    container: 1,
+    open: async (location, options) => (await import('./gs/store.ts')).openGsStore(location, options),
   },
   s3: {
     options: S3_URL_OPTIONS,

@@ -1,7 +1,7 @@
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
+import { childrenOf, childText, escapeXml, readXml } from '../remote/xml.ts'
 import type { CallOptions, ContainerInfo } from '../types.ts'
 import type { S3Connection } from './connection.ts'
-import { childrenOf, childText, escapeXml, readXml } from './xml.ts'
 
 function named({ config: { bucket, url } }: S3Connection): string {
   if (bucket === '') throw new HeadraceError('E_USAGE', `${url} names no bucket`, { url })

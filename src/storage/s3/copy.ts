@@ -1,5 +1,6 @@
 import { show } from '../../checks.ts'
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
+import { childText } from '../remote/xml.ts'
 import type { ObjectInfo, PutOptions } from '../types.ts'
 import type { S3Connection } from './connection.ts'
 import { headObject } from './get.ts'
@@ -7,7 +8,6 @@ import { wholeKey } from './keys.ts'
 import { MultipartUpload, readAnswer, requiredText, type UploadedPart } from './multipart.ts'
 import { etagOf, headersOfObject } from './object-headers.ts'
 import { existsAlready } from './put.ts'
-import { childText } from './xml.ts'
 
 /** 5 GiB: S3 copies no more in one request. */
 const MAX_SINGLE_COPY = 5 * 2 ** 30

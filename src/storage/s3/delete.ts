@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { throwIfAborted } from '../../errors.ts'
+import { childrenOf, childText, escapeXml, isWritable, readXml } from '../remote/xml.ts'
 import type { CallOptions, DeleteResult } from '../types.ts'
 import type { S3Connection } from './connection.ts'
 import { wholeKey } from './keys.ts'
-import { childrenOf, childText, escapeXml, isWritable, readXml } from './xml.ts'
 
 /** Keys of one request: S3's limit. */
 const BATCH_KEYS = 1000

@@ -1,6 +1,6 @@
 import { type ErrorCode, HeadraceError } from '../../errors.ts'
 import type { HttpResponse } from '../http/types.ts'
-import { childText, readXml } from './xml.ts'
+import { childText, readXml } from '../remote/xml.ts'
 
 /** What an answer says of a failure. Texts of servers are untrusted: short, one line. */
 export interface ServerError {

@@ -1,9 +1,9 @@
 import { HeadraceError } from '../../errors.ts'
 import { compareKeys } from '../keys.ts'
+import { decodeListed } from '../remote/encoding.ts'
+import { scanXml } from '../remote/xml.ts'
 import type { ListEntry, ObjectInfo } from '../types.ts'
-import { decodeListed } from './encoding.ts'
 import { etagOf } from './object-headers.ts'
-import { scanXml } from './xml.ts'
 
 /** An answer to ListObjectsV2. */
 export interface ListPage {

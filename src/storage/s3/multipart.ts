@@ -5,6 +5,7 @@ import { native } from '../../native.ts'
 import type { HttpResponse } from '../http/types.ts'
 import type { PartLimits } from '../remote/part-sizes.ts'
 import type { ExistingPart, PartsTarget } from '../remote/parts-writer.ts'
+import { childrenOf, childText, escapeXml, readXml, type XmlElement } from '../remote/xml.ts'
 import type { ObjectInfo, PutOptions } from '../types.ts'
 import { base64OfCrc, crc32cHeader } from './checksums.ts'
 import type { S3Connection } from './connection.ts'
@@ -12,7 +13,6 @@ import { readServerError } from './errors.ts'
 import { headObject } from './get.ts'
 import { etagOf, headersOfObject, writtenInfo } from './object-headers.ts'
 import { compareChecksum, putPieces, refusedIfThere } from './put.ts'
-import { childrenOf, childText, escapeXml, readXml, type XmlElement } from './xml.ts'
 
 /** docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html */
 const LIMITS: PartLimits = {

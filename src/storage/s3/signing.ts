@@ -1,6 +1,6 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { HeaderFields } from '../http/types.ts'
-import { canonicalQuery, type QueryPairs } from './encoding.ts'
+import { canonicalQuery, type QueryPairs } from '../remote/encoding.ts'
 
 /** AWS Signature Version 4: docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html. */
 

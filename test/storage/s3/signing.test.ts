@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { inspect } from 'node:util'
 import { gunzipSync } from 'node:zlib'
 import { expect, test } from 'vitest'
-import { canonicalQuery, encodeKey } from '../../../src/storage/s3/encoding.ts'
+import { canonicalQuery, encodeKey } from '../../../src/storage/remote/encoding.ts'
 import { amzDate, Signer, sha256Hex, UNSIGNED_PAYLOAD } from '../../../src/storage/s3/signing.ts'
 
 function fixture<T>(name: string): T {

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { childrenOf, childText, escapeXml, isWritable, readXml, scanXml } from '../../../src/storage/s3/xml.ts'
+import { childrenOf, childText, escapeXml, isWritable, readXml, scanXml } from '../../../src/storage/remote/xml.ts'
 import { failing } from '../conformance.ts'
 
 const refused = (...words: string[]) => failing('E_CORRUPT', 'not the XML', ...words)

@@ -1,0 +1,436 @@
+import { show } from '../../checks.ts'
+import { HeadraceError, throwIfAborted } from '../../errors.ts'
+import { openHttpClient } from '../http/client.ts'
+import type { HeaderFields, HttpResponse } from '../http/types.ts'
+import { compareKeys } from '../keys.ts'
+import { checkRange } from '../range.ts'
+import { pause } from '../remote/backoff.ts'
+import { inOrder } from '../remote/in-order.ts'
+import { checkObjectPrefix } from '../remote/object-key.ts'
+import { clientOptions } from '../remote/options.ts'
+import { PartsWriter } from '../remote/parts-writer.ts'
+import { placing, rangeHeadOf, rangeText } from '../remote/range-head.ts'
+import { type FetchRange, rangedGet } from '../remote/ranged-get.ts'
+import { openSession } from '../remote/session.ts'
+import type { SendOptions, Session, SessionReport } from '../remote/types.ts'
+import type {
+  CallOptions,
+  ContainerInfo,
+  DeleteResult,
+  GetOptions,
+  ListEntry,
+  ListOptions,
+  ObjectBody,
+  ObjectInfo,
+  ObjectWriter,
+  PresignOptions,
+  PutOptions,
+  Store,
+  StoreSpec,
+  WriterOptions,
+} from '../types.ts'
+import { AZ_VERSION, type AzCall, azRequest, pathOf } from './account.ts'
+import { infoOfHead, readBlobPage, readContainerPage } from './blobs.ts'
+import { checksumHeader, verifyMd5 } from './checksums.ts'
+import { azError, azErrorCode } from './errors.ts'
+import { checkBlobName } from './names.ts'
+import { type AzConfig, azConfig } from './options.ts'
+import { blobSas } from './signing.ts'
+import { type BlockRequests, blockTarget } from './upload.ts'
+
+/** The most that one page may hold. */
+const PAGE = 5000
+/** Deletes under way at once. */
+const DELETES = 32
+/** ms; copies within an account are done at once but for large blobs. */
+const COPY_POLL = 250
+
+type Call = Omit<AzCall, 'container' | 'blob' | 'idempotent'> &
+  Partial<Pick<AzCall, 'container' | 'blob' | 'idempotent'>>
+
+/** Blobs of one container, under a prefix. */
+export class AzStore implements Store {
+  readonly url: string
+  readonly spec: StoreSpec
+  readonly #config: AzConfig
+  readonly #session: Session
+  readonly #requests: BlockRequests
+
+  constructor(config: AzConfig) {
+    this.#config = config
+    this.url = config.url
+    this.spec = { url: config.url, options: config.given }
+    this.#session = openSession({
+      endpoints: config.endpoints,
+      client: openHttpClient(clientOptions(config.remote)),
+      options: config.remote,
+    })
+    this.#requests = {
+      putBlob: (key, pieces, options) => this.#putBlob(key, pieces, options),
+      putBlock: (key, id, pieces, signal) => this.#putBlock(key, id, pieces, signal),
+      putBlockList: (key, ids, options) => this.#putBlockList(key, ids, options),
+    }
+  }
+
+  async head(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
+    checkBlobName(key)
+    throwIfAborted(options.signal, 'head')
+    return this.#send('look up', key, { method: 'HEAD', idempotent: true }, options, (response) => {
+      if (isNoBlob(response)) return undefined
+      this.#expect(response, 200, 'look up', key)
+      return infoOfHead(key, response.headers)
+    })
+  }
+
+  async get(key: string, options: GetOptions = {}): Promise<ObjectBody | undefined> {
+    checkBlobName(key)
+    checkRange(options.range)
+    const body = await rangedGet(key, options, this.#config.remote, this.#fetchRange(key))
+    if (body !== undefined && this.#config.checksums !== 'off') verifyMd5(body, this.url)
+    return body
+  }
+
+  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListEntry> {
+    checkObjectPrefix(prefix)
+    const { delimiter, startAfter = '', signal, trace } = options
+    const { root } = this.#config
+    const relative = (name: string) => (name.startsWith(root) ? name.slice(root.length) : undefined)
+    const page = (marker: string | undefined) => {
+      const query: [string, string][] = [
+        ['restype', 'container'],
+        ['comp', 'list'],
+        ['maxresults', String(PAGE)],
+        ['prefix', root + prefix],
+      ]
+      if (delimiter !== undefined) query.push(['delimiter', delimiter])
+      if (marker !== undefined) query.push(['marker', marker])
+      const call: Call = { method: 'GET', blob: '', query, maxBody: 64 * 2 ** 20, idempotent: true }
+      const sending = { ...(signal && { signal }), ...(trace && { trace }) }
+      const found = this.#send('list', root + prefix, call, sending, (response) => {
+        this.#expect(response, 200, 'list', root + prefix)
+        return readBlobPage(response.body, relative)
+      })
+      // It is asked for while the page before is looked at: a failure waits until it is awaited.
+      found.catch(() => {})
+      return found
+    }
+    let next: ReturnType<typeof page> | undefined = page(undefined)
+    while (next !== undefined) {
+      throwIfAborted(signal, 'list')
+      const { entries, marker }: Awaited<typeof next> = await next
+      next = marker === undefined ? undefined : page(marker)
+      const sorted = [...entries].sort((a, b) => compareKeys(nameOf(a), nameOf(b)))
+      for (const entry of sorted) {
+        throwIfAborted(signal, 'list')
+        if (
+          entry.kind === 'object'
+            ? compareKeys(entry.key, startAfter) > 0
+            : await this.#goesOn(entry.prefix, startAfter, signal)
+        )
+          yield entry
+      }
+    }
+  }
+
+  async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
+    checkBlobName(key)
+    throwIfAborted(options.signal, 'put')
+    return this.#putBlob(key, body.length === 0 ? [] : [body], options)
+  }
+
+  writer(key: string, options: WriterOptions = {}): ObjectWriter {
+    checkBlobName(key)
+    const { partSize, partsInFlight } = this.#config.remote
+    const { size, signal, ...put } = options
+    return new PartsWriter(blockTarget(this.#requests, key, put), { key, partSize, partsInFlight, size, signal })
+  }
+
+  delete(keys: Iterable<string>, options: CallOptions = {}): AsyncIterable<DeleteResult> {
+    return inOrder(keys, DELETES, (key) => this.#remove(key, options), options.signal)
+  }
+
+  async copy(from: string, to: string, options: PutOptions = {}): Promise<ObjectInfo> {
+    checkBlobName(from)
+    checkBlobName(to)
+    throwIfAborted(options.signal, 'copy')
+    const { container, root, credentials, endpoints } = this.#config
+    const [endpoint] = endpoints
+    if (endpoint === undefined) throw new HeadraceError('E_USAGE', 'a store needs an endpoint')
+    const { protocol, host, port } = endpoint.origin
+    const source = `${protocol}//${host}:${port}${pathOf(endpoint, container, root + from)}`
+    const headers = {
+      'x-ms-copy-source': credentials.kind === 'sas' ? `${source}?${credentials.token}` : source,
+      ...conditions(options),
+    }
+    const call: Call = { method: 'PUT', headers, idempotent: options.ifNoneMatch === undefined }
+    await this.#send('copy to', to, call, options, (response) => {
+      if (isNoBlob(response))
+        throw new HeadraceError('E_NOT_FOUND', `cannot copy ${show(from)}: it is not there`, {
+          key: from,
+          url: this.url,
+        })
+      this.#expect(response, 202, 'copy to', to)
+    })
+    for (;;) {
+      const status = await this.#send('copy to', to, { method: 'HEAD', idempotent: true }, options, (response) => {
+        this.#expect(response, 200, 'copy to', to)
+        return { copy: response.headers['x-ms-copy-status'], info: infoOfHead(to, response.headers) }
+      })
+      if (status.copy === undefined || status.copy === 'success') return status.info
+      if (status.copy !== 'pending')
+        throw new HeadraceError('E_SERVER', `cannot copy to ${show(to)}: the service says ${status.copy}`, {
+          url: this.url,
+          key: to,
+        })
+      await pause(COPY_POLL, options.signal)
+    }
+  }
+
+  async createContainer(options: CallOptions = {}): Promise<void> {
+    const call: Call = { method: 'PUT', blob: '', query: [['restype', 'container']], idempotent: false }
+    await this.#send('make container', undefined, call, options, (response) =>
+      this.#expect(response, 201, 'make container'),
+    )
+  }
+
+  async deleteContainer(options: CallOptions = {}): Promise<void> {
+    // The service deletes containers with all that is in them.
+    const query: [string, string][] = [
+      ['restype', 'container'],
+      ['comp', 'list'],
+      ['maxresults', '1'],
+    ]
+    const left = await this.#send(
+      'delete container',
+      undefined,
+      { method: 'GET', blob: '', query, idempotent: true },
+      options,
+      (response) => {
+        this.#expect(response, 200, 'delete container')
+        return readBlobPage(response.body, (name) => name)
+      },
+    )
+    if (left.entries.length > 0 || left.marker !== undefined)
+      throw new HeadraceError('E_STATE', `cannot delete container ${this.#config.container}: it is not empty`, {
+        url: this.url,
+      })
+    const call: Call = { method: 'DELETE', blob: '', query: [['restype', 'container']], idempotent: true }
+    await this.#send('delete container', undefined, call, options, (response) =>
+      this.#expect(response, 202, 'delete container'),
+    )
+  }
+
+  async *listContainers(options: CallOptions = {}): AsyncGenerator<ContainerInfo> {
+    let marker: string | undefined
+    do {
+      const query: [string, string][] = [['comp', 'list']]
+      if (marker !== undefined) query.push(['marker', marker])
+      const call: Call = { method: 'GET', container: '', blob: '', query, idempotent: true }
+      const page = await this.#send('list containers', undefined, call, options, (response) => {
+        this.#expect(response, 200, 'list containers')
+        return readContainerPage(response.body)
+      })
+      yield* page.names
+      marker = page.marker
+    } while (marker !== undefined)
+  }
+
+  async presign(key: string, { method = 'GET', expires = 3600 }: PresignOptions = {}): Promise<string> {
+    checkBlobName(key)
+    const { account, container, root, credentials, endpoints } = this.#config
+    const [endpoint] = endpoints
+    if (credentials.kind !== 'key' || endpoint === undefined)
+      throw new HeadraceError('E_UNSUPPORTED', `cannot presign ${show(key)}: only the account's key can sign URLs`, {
+        url: this.url,
+        key,
+        hint: `the credentials came from ${credentials.source}; set AZURE_STORAGE_KEY`,
+      })
+    const blob = root + key
+    const query = blobSas({
+      account,
+      key: credentials.key,
+      container,
+      blob,
+      permissions: method === 'PUT' ? 'cw' : 'r',
+      expires: new Date(Date.now() + expires * 1000),
+      version: AZ_VERSION,
+    })
+    const { protocol, host, port } = endpoint.origin
+    return `${new URL(`${protocol}//${host}:${port}`).origin}${pathOf(endpoint, container, blob)}?${query}`
+  }
+
+  report(): SessionReport {
+    return this.#session.report()
+  }
+
+  close(): Promise<void> {
+    return this.#session.close()
+  }
+
+  #fetchRange(key: string): FetchRange {
+    return async ({ offset, length, ifMatch, place, signal, trace }) => {
+      const headers = { 'x-ms-range': rangeText(offset, length), ...(ifMatch !== undefined && { 'if-match': ifMatch }) }
+      const call: Call = {
+        method: 'GET',
+        headers,
+        idempotent: true,
+        place: placing(place, (head) => rangeHeadOf(key, head, infoOfHead)),
+      }
+      const sending = { ...(signal && { signal }), ...(trace && { trace }) }
+      const answer = await this.#send('read', key, call, sending, (response) => {
+        if (isNoBlob(response)) return 'absent'
+        if (response.status === 416) return 'behind'
+        if (response.status === 412) return 'changed'
+        if (response.status !== 200) this.#expect(response, 206, 'read', key)
+        return rangeHeadOf(key, response, infoOfHead)
+      })
+      if (answer === 'absent') return undefined
+      if (answer !== 'behind' && answer !== 'changed') return answer
+      const info = await this.head(key, sending)
+      if (answer === 'changed' && info !== undefined)
+        throw new HeadraceError('E_STATE', `${key} has changed: its etag is not ${show(ifMatch)} any more`, {
+          url: this.url,
+          key,
+        })
+      return info === undefined ? undefined : { info, offset, length: 0 }
+    }
+  }
+
+  async #putBlob(key: string, pieces: readonly Uint8Array[], options: PutOptions): Promise<ObjectInfo> {
+    const headers = {
+      'x-ms-blob-type': 'BlockBlob',
+      ...described(options),
+      ...conditions(options),
+      ...this.#checksum(pieces),
+    }
+    const call: Call = { method: 'PUT', headers, body: pieces, idempotent: options.ifNoneMatch === undefined }
+    return this.#send('write', key, call, options, (response) => this.#written(response, key, sizeOf(pieces), options))
+  }
+
+  async #putBlock(key: string, id: string, pieces: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
+    const query: [string, string][] = [
+      ['comp', 'block'],
+      ['blockid', id],
+    ]
+    const call: Call = { method: 'PUT', query, headers: this.#checksum(pieces), body: pieces, idempotent: true }
+    await this.#send('write', key, call, { signal }, (response) => this.#expect(response, 201, 'write', key))
+  }
+
+  async #putBlockList(key: string, ids: readonly string[], options: PutOptions): Promise<ObjectInfo> {
+    const list = `<?xml version="1.0" encoding="utf-8"?><BlockList>${ids.map((id) => `<Latest>${id}</Latest>`).join('')}</BlockList>`
+    const body = [Buffer.from(list)]
+    const headers = { ...described(options), ...conditions(options), ...this.#checksum(body) }
+    const call: Call = {
+      method: 'PUT',
+      query: [['comp', 'blocklist']],
+      headers,
+      body,
+      idempotent: options.ifNoneMatch === undefined,
+    }
+    const { signal: _, ...sending } = options
+    await this.#send('write', key, call, sending, (response) => this.#written(response, key, 0, options))
+    const info = await this.head(key)
+    if (info !== undefined) return info
+    throw new HeadraceError('E_STATE', `${key} is gone, right after it was written`, { url: this.url, key })
+  }
+
+  async #remove(key: string, options: CallOptions): Promise<DeleteResult> {
+    try {
+      checkBlobName(key)
+      const headers = { 'x-ms-delete-snapshots': 'include' }
+      await this.#send('delete', key, { method: 'DELETE', headers, idempotent: true }, options, (response) => {
+        if (!isNoBlob(response)) this.#expect(response, 202, 'delete', key)
+      })
+      return { key }
+    } catch (error) {
+      return { key, error: error instanceof Error ? error : new Error(String(error)) }
+    }
+  }
+
+  /** Whether anything below a rolled-up prefix comes after `startAfter`. */
+  async #goesOn(prefix: string, startAfter: string, signal: AbortSignal | undefined): Promise<boolean> {
+    if (!startAfter.startsWith(prefix)) return compareKeys(prefix, startAfter) > 0
+    for await (const _ of this.list(prefix, { startAfter, ...(signal && { signal }) })) return true
+    return false
+  }
+
+  #checksum(pieces: readonly Uint8Array[]): HeaderFields {
+    return checksumHeader(this.#config.checksums, pieces)
+  }
+
+  #written(response: HttpResponse, key: string, size: number, options: PutOptions): ObjectInfo {
+    const exists = response.status === 409 || response.status === 412
+    if (exists && options.ifNoneMatch !== undefined)
+      throw new HeadraceError('E_EXISTS', `${key} is there already`, { url: this.url, key })
+    this.#expect(response, 201, 'write', key)
+    const { contentType, metadata } = options
+    // The checksum of an answer is that of what was sent, which may be a part or a list of parts.
+    const { checksum: _, ...info } = infoOfHead(key, response.headers, size)
+    return {
+      ...info,
+      ...(contentType !== undefined ? { contentType } : { contentType: DEFAULT_TYPE }),
+      ...(metadata !== undefined && { metadata }),
+    }
+  }
+
+  #expect(response: HttpResponse, status: number, doing: string, key?: string): void {
+    if (response.status === status) return
+    const what = key === undefined ? `${doing} ${this.#config.container}` : `${doing} ${show(key)}`
+    throw azError(response, this.#config.credentials, { doing: what, url: this.url, ...(key !== undefined && { key }) })
+  }
+
+  #send<T>(
+    doing: string,
+    key: string | undefined,
+    call: Call,
+    options: SendOptions,
+    read: (response: HttpResponse) => T,
+  ): Promise<T> {
+    const { container, root, credentials } = this.#config
+    const { signal, trace } = options
+    const blob = call.blob ?? (key === undefined ? '' : root + key)
+    const whole = { container, idempotent: false, ...call, blob, ...(signal && { signal }) }
+    return this.#session.send(
+      {
+        doing: key === undefined ? doing : `${doing} ${show(key)}`,
+        url: this.url,
+        idempotent: whole.idempotent,
+        ...(key !== undefined && { key }),
+        build: (endpoint) => azRequest(credentials, endpoint, whole, Date.now()),
+        read,
+      },
+      { ...(signal && { signal }), ...(trace && { trace }) },
+    )
+  }
+}
+
+/** What the service makes of a blob without one. */
+const DEFAULT_TYPE = 'application/octet-stream'
+
+function isNoBlob(response: HttpResponse): boolean {
+  // The answer to a HEAD of a proxy may have no code; that of the service itself always has.
+  return response.status === 404 && azErrorCode(response) !== 'ContainerNotFound'
+}
+
+function nameOf(entry: ListEntry): string {
+  return entry.kind === 'object' ? entry.key : entry.prefix
+}
+
+function sizeOf(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.length, 0)
+}
+
+function conditions({ ifNoneMatch }: PutOptions): HeaderFields {
+  return ifNoneMatch === undefined ? {} : { 'if-none-match': '*' }
+}
+
+function described({ contentType, metadata }: PutOptions): HeaderFields {
+  const headers: Record<string, string> = {}
+  if (contentType !== undefined) headers['x-ms-blob-content-type'] = contentType
+  for (const [name, value] of Object.entries(metadata ?? {})) headers[`x-ms-meta-${name}`] = value
+  return headers
+}
+
+export async function openAzStore(location: string, options: Readonly<Record<string, unknown>> = {}): Promise<AzStore> {
+  return new AzStore(await azConfig(location, options, process.env))
+}
