@@ -91,8 +91,8 @@ describe.skipIf(!hasSdk)(`AWS's SDK against the dev server ${hasSdk ? '' : NO_SD
     expect(grouped.CommonPrefixes).toEqual([{ Prefix: 'k//' }, { Prefix: 'k/d/' }])
     expect(grouped.KeyCount).toBe(10)
     const version1 = await s3.send('ListObjects', { Bucket, Prefix: 'k/', Delimiter: '/', MaxKeys: 2, Marker: 'k//' })
-    expect(version1).toMatchObject({ IsTruncated: true, NextMarker: 'k/1', CommonPrefixes: undefined })
-    expect(version1.Contents.map(({ Key }: { Key: string }) => Key)).toEqual(['k/%41', 'k/1'])
+    expect(version1).toMatchObject({ IsTruncated: true, NextMarker: 'k/<&>"\'' })
+    expect(version1.Contents.map(({ Key }: { Key: string }) => Key)).toEqual(['k/1', 'k/<&>"\''])
     for (const key of keys) expect((await text(key)).text).toBe('x')
   })
 

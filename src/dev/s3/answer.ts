@@ -48,7 +48,7 @@ export function errorDocument(
     ['Resource', resource],
     ['RequestId', requestId],
   ]
-  return Buffer.from(xmlDocument('Error', children, undefined))
+  return Buffer.from(xmlDocument('Error', children, ''))
 }
 
 /** Anything but a Refusal is a defect of the server, or of the disk under it. */

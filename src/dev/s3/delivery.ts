@@ -62,11 +62,11 @@ async function sendBody(response: ServerResponse, wire: Wire, delivery: Delivery
     for (let from = 0; from < piece.length; ) {
       const stop = Math.min(...stops.filter((place) => place > at), at + (step ?? piece.length))
       const part = piece.subarray(from, from + stop - at)
+      if (step !== undefined) await wire.sleep(1000 / PIECES_PER_SECOND)
       await write(response, wire, flipped(part, at, flips))
       if (wire.signal.aborted) return 'ended'
       from += part.length
       at += part.length
-      if (step !== undefined) await wire.sleep(1000 / PIECES_PER_SECOND)
       if (await reach()) return 'ended'
     }
   }

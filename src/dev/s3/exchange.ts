@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { type Answer, refusalAnswer } from './answer.ts'
+import { type Answer, isHeld, refusalAnswer } from './answer.ts'
 import { deliver } from './delivery.ts'
 import { deliveryOf, endsUnanswered } from './faults/after.ts'
 import { beforeOperation } from './faults/before.ts'
@@ -13,23 +13,15 @@ import { Refusal } from './refusal.ts'
 import { type Operation, operationOf } from './request/operation.ts'
 import { Payload } from './request/payload.ts'
 import { readRequest, type S3Request } from './request/request.ts'
+import type { OpenEntry, RequestLog } from './requests.ts'
 import { type Account, verifyRequest } from './signing/verify.ts'
 import type { Wire } from './wire.ts'
 
 /** What every exchange of a server works with. */
 export interface Host extends Service {
   readonly account: Account
+  readonly log: RequestLog
   readonly faults: FaultDraws | undefined
-}
-
-/** What became of a request. */
-export interface Outcome {
-  operation?: Operation
-  request?: S3Request
-  draw?: Draw
-  /** Absent where the connection ended in its place. */
-  status?: number
-  code?: string
 }
 
 interface Incoming {
@@ -39,6 +31,13 @@ interface Incoming {
   /** Whether the client waits for `100 Continue` with its body. */
   readonly expects: boolean
   readonly requestId: string
+  readonly entry: OpenEntry
+}
+
+/** What the answer to a request is, or that the connection ended in its place; and the fault that it met. */
+interface Answered {
+  readonly answer: Answer | undefined
+  readonly draw: Draw | undefined
 }
 
 /** Four hundred bytes that are neither HTTP nor TLS. */
@@ -50,7 +49,7 @@ const SERVER = 'headrace-dev-s3'
 async function* bodyOf({ message, response, wire, expects }: Incoming, draw: Draw | undefined): AsyncGenerator<Buffer> {
   if (expects) {
     if (draw?.fault.kind === 'continue-stall') await wire.sleep(draw.fault.ms)
-    if (wire.signal.aborted) return
+    if (wire.ended) throw new Error('the connection ended before a body came')
     response.writeContinue()
   }
   const size = Number(message.headers['content-length'] ?? 0)
@@ -62,14 +61,9 @@ async function drain(body: AsyncIterable<Buffer>): Promise<void> {
 }
 
 /** The answer, or undefined where the connection has ended instead. */
-async function answerTo(host: Host, incoming: Incoming, outcome: Outcome): Promise<Answer | undefined> {
-  const { message, wire, requestId } = incoming
-  const request = readRequest(message)
-  outcome.request = request
-  const operation = operationOf(request)
-  outcome.operation = operation
-  const draw = host.faults?.draw({ operation, ...request })
-  if (draw !== undefined) outcome.draw = draw
+async function carryOut(host: Host, incoming: Incoming, asked: Asked): Promise<Answer | undefined> {
+  const { wire, requestId } = incoming
+  const { request, operation, draw } = asked
   const body = bodyOf(incoming, draw)
   const payload = () =>
     new Payload(body, request, operation, verifyRequest(request, host.account, host.region, host.now()))
@@ -88,35 +82,57 @@ async function answerTo(host: Host, incoming: Incoming, outcome: Outcome): Promi
   const answer = await HANDLERS[operation](host, request, payload())
   const lost = draw === undefined ? undefined : endsUnanswered(draw.fault)
   if (lost === undefined) return answer
+  if (isHeld(answer.body)) answer.body.release()
   wire.end(lost)
   return undefined
 }
 
-/** One request and its answer. Never throws: what is no Refusal is answered with InternalError and told to `onDefect`. */
+interface Asked {
+  readonly request: S3Request
+  readonly operation: Operation
+  readonly draw: Draw | undefined
+}
+
+/** Reads what is asked, and writes it down. */
+function ask({ log, faults }: Host, { message, entry }: Incoming): Asked {
+  const request = readRequest(message)
+  if (request.bucket !== undefined) entry.bucket = request.bucket
+  if (request.key !== undefined) entry.key = request.key
+  const operation = operationOf(request)
+  entry.operation = operation
+  const draw = faults?.draw({ operation, ...request })
+  if (draw !== undefined) entry.fault = draw.fault.kind
+  log.tally(entry)
+  return { request, operation, draw }
+}
+
+async function answerTo(host: Host, incoming: Incoming, onDefect: (error: unknown) => void): Promise<Answered> {
+  const { wire, entry, requestId } = incoming
+  let asked: Asked | undefined
+  try {
+    asked = ask(host, incoming)
+    return { answer: await carryOut(host, incoming, asked), draw: asked.draw }
+  } catch (error) {
+    if (wire.ended) return { answer: undefined, draw: undefined }
+    if (error instanceof Refusal) entry.code = error.code
+    else onDefect(error)
+    return { answer: refusalAnswer(error, asked?.request.path ?? '', requestId), draw: asked?.draw }
+  }
+}
+
+/** One request and its answer. What is no Refusal is answered with InternalError and told to `onDefect`. */
 export async function exchange(
   host: Host,
-  { message, response, wire, expects }: Omit<Incoming, 'requestId'>,
+  from: Omit<Incoming, 'requestId'>,
   onDefect: (error: unknown) => void,
-): Promise<Outcome> {
-  const outcome: Outcome = {}
-  if (wire.isDoomed) {
-    wire.reset()
-    return outcome
-  }
+): Promise<void> {
+  const { message, response, wire, expects, entry } = from
+  if (wire.isDoomed) return wire.reset()
   const requestId = randomBytes(8).toString('hex').toUpperCase()
-  let answer: Answer | undefined
-  try {
-    answer = await answerTo(host, { message, response, wire, expects, requestId }, outcome)
-  } catch (error) {
-    if (wire.signal.aborted) return outcome
-    if (error instanceof Refusal) outcome.code = error.code
-    else onDefect(error)
-    answer = refusalAnswer(error, outcome.request?.resource ?? '', requestId)
-  }
-  if (answer === undefined) return outcome
-  const draw = outcome.draw
+  const { answer, draw } = await answerTo(host, { ...from, requestId }, onDefect)
+  if (answer === undefined) return
   if (draw?.fault.kind === 'slow-first-byte') await wire.sleep(draw.fault.ms)
-  outcome.status = answer.status
+  entry.status = answer.status
   // The client may send the body that it was not asked for, or the next request: only a new connection tells which.
   const unread = expects && !message.readableDidRead ? { connection: 'close' } : {}
   const headers = {
@@ -134,5 +150,4 @@ export async function exchange(
     onDefect(error)
     wire.reset()
   }
-  return outcome
 }

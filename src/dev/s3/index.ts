@@ -45,8 +45,16 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
     const opened = catalog
     const requests = new RequestLog()
     const faults = rules.length === 0 ? undefined : new FaultDraws(rules, seed)
-    const service = { catalog, region, minPartSize, now: () => Date.now() + clockOffset, account, faults }
-    const front = new HttpFront(service, requests, secured, reportDefect)
+    const service = {
+      catalog,
+      region,
+      minPartSize,
+      now: () => Date.now() + clockOffset,
+      account,
+      faults,
+      log: requests,
+    }
+    const front = new HttpFront(service, secured, reportDefect)
     const listening = await front.listen(host, port)
     const name = host.includes(':') ? `[${host}]` : host
     return {

@@ -3,7 +3,6 @@ import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { fromSystemError, HeadraceError } from '../../errors.ts'
 import { exchange, type Host } from './exchange.ts'
-import type { RequestLog } from './requests.ts'
 import { Wire } from './wire.ts'
 
 /** PEM. */
@@ -16,16 +15,14 @@ export interface TlsKeys {
 export class HttpFront {
   readonly #server: http.Server
   readonly #host: Host
-  readonly #log: RequestLog
   readonly #onDefect: (error: unknown) => void
   /** TCP's sockets by the peer's address: under TLS nothing else leads to them. */
   readonly #raw = new Map<string, Socket>()
   readonly #connections = new WeakMap<Socket, { readonly number: number; readonly signal: AbortSignal }>()
   readonly #running = new Set<Promise<void>>()
 
-  constructor(host: Host, log: RequestLog, tls: TlsKeys | undefined, onDefect: (error: unknown) => void) {
+  constructor(host: Host, tls: TlsKeys | undefined, onDefect: (error: unknown) => void) {
     this.#host = host
-    this.#log = log
     this.#onDefect = onDefect
     const options: http.ServerOptions = { keepAliveTimeout: 60_000, requestTimeout: 0, noDelay: true }
     this.#server = tls === undefined ? http.createServer(options) : secureServer({ ...options, ...tls })
@@ -66,7 +63,7 @@ export class HttpFront {
     const peer = `${socket.remoteAddress} ${socket.remotePort}`
     const ended = new AbortController()
     this.#raw.set(peer, socket)
-    this.#connections.set(socket, { number: this.#log.nextConnection(), signal: ended.signal })
+    this.#connections.set(socket, { number: this.#host.log.nextConnection(), signal: ended.signal })
     socket.once('close', () => {
       if (this.#raw.get(peer) === socket) this.#raw.delete(peer)
       ended.abort()
@@ -85,25 +82,10 @@ export class HttpFront {
     const connection = raw === undefined ? undefined : this.#connections.get(raw)
     if (raw === undefined || connection === undefined) return
     const started = performance.now()
-    const index = this.#log.nextIndex()
+    const entry = this.#host.log.begin(message.method ?? '', connection.number)
     const wire = new Wire(socket, raw, connection.signal)
-    const { operation, request, draw, status, code } = await exchange(
-      this.#host,
-      { message, response, wire, expects },
-      this.#onDefect,
-    )
-    this.#log.add({
-      index,
-      operation,
-      method: message.method ?? '',
-      bucket: request?.bucket,
-      key: request?.key,
-      status,
-      code,
-      fault: draw?.fault.kind,
-      connection: connection.number,
-      ms: performance.now() - started,
-    })
+    await exchange(this.#host, { message, response, wire, expects, entry }, this.#onDefect)
+    entry.ms = performance.now() - started
   }
 }
 

@@ -10,6 +10,7 @@ export class Wire {
   /** Fires when the connection ends or the server does. */
   readonly signal: AbortSignal
   readonly #raw: Socket
+  #cut = false
 
   constructor(socket: Socket, raw: Socket, signal: AbortSignal) {
     this.socket = socket
@@ -19,18 +20,25 @@ export class Wire {
 
   /** TCP's RST: what was on its way may be lost. */
   reset(): void {
+    this.#cut = true
     this.#raw.resetAndDestroy()
     this.socket.destroy()
   }
 
   /** TCP's FIN behind all that was written. */
   close(): void {
+    this.#cut = true
     this.socket.destroySoon()
   }
 
   end(by: 'rst' | 'fin'): void {
     if (by === 'rst') this.reset()
     else this.close()
+  }
+
+  /** Whether it has ended, or is about to. */
+  get ended(): boolean {
+    return this.#cut || this.signal.aborted
   }
 
   doom(): void {

@@ -20,7 +20,7 @@ function errorAnswer(
   request: S3Request,
   requestId: string,
 ): Answer {
-  const body = errorDocument({ fields: {}, ...error }, request.resource, requestId)
+  const body = errorDocument({ fields: {}, ...error }, request.path, requestId)
   return { status, headers: { 'content-type': 'application/xml', ...headers }, body }
 }
 

@@ -20,6 +20,8 @@ export async function* faultyUpload(
     done = true
     if (fault.kind === 'stall-upload') await wire.sleep(fault.ms)
     else if (fault.kind === 'reset') wire.end(fault.by)
+    // The rest may be here already; it must not count as come.
+    if (wire.ended) throw new Error('the connection ended in the middle of a body')
   }
   for await (const piece of source) {
     if (!done && at + piece.length >= place) await cut()

@@ -13,8 +13,6 @@ export interface S3Request {
   readonly headers: ReadonlyMap<string, string>
   readonly bucket: string | undefined
   readonly key: string | undefined
-  /** Where the client thinks it is: the Host field, path of the bucket included where it stands there. */
-  readonly resource: string
 }
 
 /** Bytes of UTF-8. */
@@ -87,7 +85,7 @@ export function readRequest({ method = '', url = '', rawHeaders }: IncomingMessa
       Size: String(Buffer.byteLength(place.key)),
       MaxSizeAllowed: String(MAX_KEY_BYTES),
     })
-  return { method, path, pairs, query: new Map(pairs), headers, resource: path, ...place }
+  return { method, path, pairs, query: new Map(pairs), headers, ...place }
 }
 
 function locate(path: string, virtual: string | undefined): Pick<S3Request, 'bucket' | 'key'> {

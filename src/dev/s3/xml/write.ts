@@ -22,12 +22,8 @@ function render([name, content]: XmlNode): string {
   return `<${name}>${inner}</${name}>`
 }
 
-/** A whole document, as S3 declares it. `namespace` is left out of errors only. */
-export function xmlDocument(
-  name: string,
-  children: readonly XmlNode[],
-  namespace: string | undefined = S3_NAMESPACE,
-): string {
-  const attribute = namespace === undefined ? '' : ` xmlns="${namespace}"`
+/** A whole document, as S3 declares it; of errors without a namespace, which is ''. */
+export function xmlDocument(name: string, children: readonly XmlNode[], namespace = S3_NAMESPACE): string {
+  const attribute = namespace === '' ? '' : ` xmlns="${namespace}"`
   return `<?xml version="1.0" encoding="UTF-8"?>\n<${name}${attribute}>${children.map(render).join('')}</${name}>`
 }
