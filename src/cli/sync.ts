@@ -14,13 +14,14 @@ export function syncCommand(): Command {
       .argument('<source>', 'folder')
       .argument('<destination>', 'folder')
       .option('--delete', 'delete what the source does not have')
-      .option('--checksum', 'ask for checksums where listings have none: a request for each object on both sides'),
+      .option('--checksum', 'compare checksums also where times agree: a request an object, local files are read'),
   )
     .addHelpText(
       'after',
       `
-Objects of one size are the same if their checksums are, where both sides know one; otherwise by time: in a local
-folder another one means a change, elsewhere a later one than that of the copy.`,
+Objects of one size are the same if their checksums are, where both listings have them; otherwise by time: in a local
+folder another one means a change, elsewhere a later one than that of the copy. Where the time says so, checksums are
+asked for before anything is copied, and of local files computed.`,
     )
     .addHelpText('after', GLOB_HELP)
     .addHelpText('after', '\nExample:\n  headrace sync s3://demo/photos photos --delete --dry-run')

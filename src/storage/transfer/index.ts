@@ -125,8 +125,9 @@ export function moveObjects(
 
 /**
  * Makes the folder `to` like the folder `from`: copies what is missing there or differs. Objects of the same size are
- * the same if their checksums are, where both stores know one of the same kind; otherwise by time: in a local folder
- * another one means a change (copies keep it), elsewhere a later one than that of the copy.
+ * the same if their checksums are, where both listings have one of the same kind; otherwise by time: in a local folder
+ * another one means a change (copies keep it), elsewhere a later one than that of the copy. Where the time says so,
+ * checksums are asked for before anything is copied, and of local files computed.
  */
 export function syncObjects(from: Place, to: Place, options: SyncOptions = {}): Promise<TransferReport> {
   return transferred(async () => {

@@ -1,5 +1,6 @@
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import type { ObjectInfo } from '../types.ts'
+import { contentsAgree } from './comparison.ts'
 import { Deletion } from './deletion.ts'
 import type { Destination } from './destination.ts'
 import { ahead, inLanes } from './lanes.ts'
@@ -13,6 +14,8 @@ import type { TransferReport } from './types.ts'
 
 /** Steps that are planned ahead of what is under way: so far ahead, totals are known. About 300 bytes each. */
 const PLANNED_AHEAD = 10_000
+
+type CopyStep = Step & { readonly kind: 'copy' }
 
 /** E_STATE unless the copy is there as it was written and the source is still what was read. */
 async function verify(source: Side, from: ObjectInfo, side: Side, to: ObjectInfo, signal?: AbortSignal): Promise<void> {
@@ -88,16 +91,25 @@ export class TransferRun {
     await this.#deletions.get(this.#destination)?.add(step.key)
   }
 
-  async #copy({ source, from, to }: Step & { readonly kind: 'copy' }): Promise<void> {
+  async #isThere({ source, from, unless }: CopyStep): Promise<boolean> {
+    if (unless === undefined) return false
+    const { there, otherwise } = unless
+    const agree = await contentsAgree([source, from], [this.#destination, there], this.#settings.signal)
+    return agree ?? otherwise === 'skip'
+  }
+
+  async #copy(step: CopyStep): Promise<void> {
+    const { source, from, to } = step
     const { dryRun, signal } = this.#settings
     const url = source.name(from.key)
-    const step = { action: 'copy', from: url, to: this.#destination.name(to), size: from.size } as const
-    if (dryRun) return this.tally.done(step)
     const moving = this.#deletions.get(source)
     try {
+      if (await this.#isThere(step)) return this.tally.done({ action: 'skip', url, reason: 'is the same' })
+      const copy = { action: 'copy', from: url, to: this.#destination.name(to), size: from.size } as const
+      if (dryRun) return this.tally.done(copy)
       const copied = await this.#copier.copy(source, from, this.#destination, to)
       if (moving !== undefined) await verify(source, copied.from, this.#destination, copied.to, signal)
-      this.tally.done({ ...step, size: copied.to.size })
+      this.tally.done({ ...copy, size: copied.to.size })
     } catch (error) {
       return this.tally.failed(url, error)
     }

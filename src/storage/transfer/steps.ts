@@ -7,7 +7,14 @@ import type { Found } from './source.ts'
 
 /** What is to be done with one object: a plan is a stream of these, in the order of keys, and never held whole. */
 export type Step =
-  | { readonly kind: 'copy'; readonly source: Side; readonly from: ObjectInfo; readonly to: string }
+  | {
+      readonly kind: 'copy'
+      readonly source: Side
+      readonly from: ObjectInfo
+      readonly to: string
+      /** Skipped if what is there already has the same contents; where that cannot be told, as `otherwise` says. */
+      readonly unless?: { readonly there: ObjectInfo; readonly otherwise: 'copy' | 'skip' }
+    }
   | { readonly kind: 'skip'; readonly name: string; readonly reason: string }
   | { readonly kind: 'fail'; readonly name: string; readonly error: HeadraceError }
   | { readonly kind: 'delete'; readonly key: string }

@@ -1,10 +1,11 @@
-import { isHeadraceError } from '../../errors.ts'
 import { compareKeys } from '../keys.ts'
 import type { ObjectInfo } from '../types.ts'
+import { checksumsAgree } from './comparison.ts'
 import type { Destination } from './destination.ts'
 import type { Filter } from './filter.ts'
+import type { Side } from './place.ts'
 import type { Found } from './source.ts'
-import { type Item, isFolderMarker, itemsOf, type Step, stepOf } from './steps.ts'
+import { type Item, itemsOf, type Step, stepOf } from './steps.ts'
 
 export interface SyncPlanOptions {
   readonly filter: Filter
@@ -14,47 +15,27 @@ export interface SyncPlanOptions {
 }
 
 type Folder = Found & { readonly kind: 'folder' }
-
-/** Both keep one of the same kind: what it says; otherwise undefined. */
-function checksumsAgree(a: ObjectInfo, b: ObjectInfo): boolean | undefined {
-  if (a.checksum === undefined || a.checksum.algorithm !== b.checksum?.algorithm) return undefined
-  return a.checksum.value === b.checksum.value
-}
+type ObjectItem = Item & { readonly kind: 'object' }
 
 /** Where a destination keeps the source's time, another one means a change; where it is the time of the copy, only a later one. */
 function timesAgree(from: ObjectInfo, to: ObjectInfo, keepsTime: boolean): boolean {
   return keepsTime ? from.modified === to.modified : from.modified <= to.modified
 }
 
-/** Checks pairs of objects of one key. */
-class Comparison {
-  readonly #source: Folder
-  readonly #destination: Destination
-  readonly #options: SyncPlanOptions
-
-  constructor(source: Folder, destination: Destination, options: SyncPlanOptions) {
-    this.#source = source
-    this.#destination = destination
-    this.#options = options
-  }
-
-  async isSame(from: ObjectInfo, to: ObjectInfo): Promise<boolean> {
-    if (from.size !== to.size) return false
-    const known = checksumsAgree(from, to) ?? (this.#options.checksum ? await this.#askChecksums(from, to) : undefined)
-    return known ?? timesAgree(from, to, this.#destination.store.localPath !== undefined)
-  }
-
-  /** What is not to be had is not known: the copy itself tells what is wrong. */
-  async #askChecksums(from: ObjectInfo, to: ObjectInfo): Promise<boolean | undefined> {
-    const { signal } = this.#options
-    const ask = (side: Pick<Destination, 'store'>, { key }: ObjectInfo) =>
-      side.store.head(key, signal ? { signal } : {}).catch((error: unknown) => {
-        if (isHeadraceError(error, 'E_CANCELLED') || isHeadraceError(error, 'E_CREDENTIALS')) throw error
-        return undefined
-      })
-    const [a, b] = await Promise.all([ask(this.#source.side, from), ask(this.#destination, to)])
-    return a && b && checksumsAgree(a, b)
-  }
+/**
+ * What becomes of two objects of one key. Where only the times differ, or checksums are asked for, the copy is made
+ * unless the contents turn out to agree.
+ */
+function stepOfPair(item: ObjectItem, there: ObjectInfo, source: Side, destination: Destination, ask: boolean): Step {
+  const { info } = item
+  const step = stepOf(item, source, destination)
+  if (step.kind !== 'copy' || info.size !== there.size) return step
+  const known = checksumsAgree(info, there)
+  if (known === false) return step
+  const keepsTime = destination.store.localPath !== undefined
+  const same = known ?? timesAgree(info, there, keepsTime)
+  if (known === undefined && (ask || !same)) return { ...step, unless: { there, otherwise: same ? 'skip' : 'copy' } }
+  return { kind: 'skip', name: source.name(info.key), reason: 'is the same' }
 }
 
 /** Keys of the destination under which nobody could look in the source: they are not known to be gone. */
@@ -86,12 +67,11 @@ export async function* planSync(
   options: SyncPlanOptions,
 ): AsyncGenerator<Step> {
   const { filter, signal } = options
-  const comparison = new Comparison(source, destination, options)
   const unknown = new Unknown()
   const there: Folder = { kind: 'folder', side: destination, prefix: destination.prefix }
   const from = itemsOf(source, filter, signal)
   const to = objectsOf(itemsOf(there, filter, signal))
-  const spare = function* (object: Item & { kind: 'object' }): Generator<Step> {
+  const spare = function* (object: ObjectItem): Generator<Step> {
     if (options.delete && !unknown.covers(object.relative)) yield { kind: 'delete', key: object.info.key }
   }
   try {
@@ -109,9 +89,8 @@ export async function* planSync(
       unknown.passed(item.relative)
       const same = held.done !== true && held.value.relative === item.relative ? held.value : undefined
       if (same !== undefined) held = await to.next()
-      if (same !== undefined && (isFolderMarker(item.info) || (await comparison.isSame(item.info, same.info))))
-        yield { kind: 'skip', name: source.side.name(item.info.key), reason: 'is the same' }
-      else yield stepOf(item, source.side, destination)
+      if (same === undefined) yield stepOf(item, source.side, destination)
+      else yield stepOfPair(item, same.info, source.side, destination, options.checksum)
     }
     for (; held.done !== true; held = await to.next()) yield* spare(held.value)
   } finally {
@@ -119,6 +98,6 @@ export async function* planSync(
   }
 }
 
-async function* objectsOf(items: AsyncIterable<Item>): AsyncGenerator<Item & { readonly kind: 'object' }> {
+async function* objectsOf(items: AsyncIterable<Item>): AsyncGenerator<ObjectItem> {
   for await (const item of items) if (item.kind === 'object') yield item
 }

@@ -90,6 +90,9 @@ export interface TransferOptions extends MovingOptions {
 export interface SyncOptions extends MovingOptions {
   /** Deletes what the source does not have, among what the globs let through; false. */
   readonly delete?: boolean
-  /** Asks both stores for checksums of objects of the same size where listings have none (a request each); false. */
+  /**
+   * Compares checksums of all objects of the same size, also where the times agree: a request for each, local files are
+   * read; false.
+   */
   readonly checksum?: boolean
 }

@@ -5,11 +5,11 @@ import type { Sharp, SharpOptions } from 'sharp'
 import { HeadraceError, isHeadraceError } from '../../errors.ts'
 import type { ImageType } from '../../formats/image-type.ts'
 import { type JpegInfo, MAX_JPEG_SIDE } from '../../formats/jpeg.ts'
+import type { Permits } from '../../permits.ts'
 import type { StoredImage } from './columns.ts'
 import { fittedSize, type PixelSize } from './fitted-size.ts'
 import { decodeWhole } from './full-decode.ts'
 import type { BuildSettings } from './options.ts'
-import type { Permits } from '../../permits.ts'
 import { planar } from './planar.ts'
 
 /** Sample formats that become 8 bits without being clipped. */

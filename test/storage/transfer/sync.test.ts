@@ -37,6 +37,23 @@ describe('between local folders', () => {
     expect(await again()).toMatchObject({ copied: 0, skipped: 5 })
   })
 
+  test('what has only another time is compared, and not copied', async () => {
+    const { folder, again } = await syncedFolders()
+    await writeTree(join(folder, 'in'), TREE, LONG_AGO + 60_000)
+    expect(await again()).toEqual({ copied: 0, bytes: 0, skipped: 5, deleted: 0, failed: 0 })
+    await writeTree(join(folder, 'in'), { 'b/c': '23' }, LONG_AGO + 60_000)
+    expect(await again()).toMatchObject({ copied: 1, skipped: 4 })
+  })
+
+  test('what has the same size and time is compared if checksums are asked for', async () => {
+    const { folder, again } = await syncedFolders()
+    await writeTree(join(folder, 'in'), { 'b/c': '23' })
+    expect(await again()).toMatchObject({ copied: 0, skipped: 5 })
+    expect(await again({ checksum: true, dryRun: true })).toMatchObject({ copied: 1, skipped: 4 })
+    expect(await again({ checksum: true })).toMatchObject({ copied: 1, skipped: 4 })
+    expect(await readTree(join(folder, 'out'))).toEqual({ ...TREE, 'b/c': '23' })
+  })
+
   test('what the source does not have stays, unless delete is given', async () => {
     const { folder, again } = await syncedFolders()
     await writeTree(join(folder, 'out'), { '0': 'x', 'b/c0': 'x', 'gone/deep/er': 'x', zz: 'x' })
