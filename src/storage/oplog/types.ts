@@ -19,8 +19,8 @@ export type OpName =
  * performance.now()`): doubles of today's dates are 0.25 us apart.
  */
 export interface OpRecord {
-  /** From 0, in the order of the log: given by who records. */
-  readonly index: number
+  /** From 0. A sink that writes a log numbers rows itself where this is absent. */
+  readonly index?: number
   /** Which worker or thread did it. */
   readonly worker: number
   readonly op: OpName | (string & {})
@@ -28,10 +28,13 @@ export interface OpRecord {
   readonly objects: number
   /** Of data that moved; 0 where it failed. */
   readonly bytes: number
-  /** Which server answered; the store's URL where nobody says so. */
+  /** Which server answered; '' where nobody says so. */
   readonly endpoint: string
-  /** Of a listing the prefix; of several keys the first. The store's URL stands before it where there is one. */
-  readonly key: string
+  /**
+   * URL of the object: the store's, '/' and the key, all literal. Of a listing that of its prefix, of several keys that
+   * of the first. Logs of other tools have what they have: a key, or bucket and key.
+   */
+  readonly url: string
   /** Of a GET_RANGE: the first byte that was asked for. */
   readonly offset?: number
   /** Which client process; several may log into files that are read as one. */
