@@ -81,21 +81,23 @@ function recordParser(): (row: Row) => OpRecord {
     const error = text(row, 'error')
     const firstByte = time(row, 'firstByte', parseFirst)
     const offset = count(row, 'offset')
-    return {
-      ...(index === undefined ? {} : { index }),
+    // Assigned one by one: spreading what may be absent takes four times as long.
+    const record: { -readonly [K in keyof OpRecord]: OpRecord[K] } = {
       worker: count(row, 'worker') ?? 0,
       op,
       objects: count(row, 'objects') ?? 1,
       bytes: count(row, 'bytes') ?? 0,
       endpoint: text(row, 'endpoint') ?? '',
       url: text(row, 'url') ?? '',
-      ...(offset === undefined ? {} : { offset }),
-      ...(client === undefined ? {} : { client }),
-      ...(error === undefined ? {} : { error }),
       start,
-      ...(firstByte === undefined ? {} : { firstByte }),
       end,
     }
+    if (index !== undefined) record.index = index
+    if (offset !== undefined) record.offset = offset
+    if (client !== undefined) record.client = client
+    if (error !== undefined) record.error = error
+    if (firstByte !== undefined) record.firstByte = firstByte
+    return record
   }
 }
 
