@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   mb: async () => (await import('./buckets.ts')).mbCommand(),
   rb: async () => (await import('./buckets.ts')).rbCommand(),
   presign: async () => (await import('./presign.ts')).presignCommand(),
+  oplog: async () => (await import('./oplog.ts')).oplogCommand(),
 }
 
 /** The command that the arguments name, or all where they name none, so that help and suggestions know them. */

@@ -1,7 +1,7 @@
 import { print } from './run.ts'
 
-/** A number, alone or with a unit: "1,204", "3.1 %", "1.31x", "28.4 KiB". */
-const NUMBER = /^[\d,.]+(x| %| [kKMGTP]?i?B)?$/
+/** A number, alone or with a unit: "1,204", "3.1 %", "1.31x", "28.4 KiB", "1.2 GiB/s", "35 us"; or none: "-". */
+const NUMBER = /^(?:-|[\d,.]+(?:x| %| [kKMGTP]?i?B(?:\/s)?| [mu]?s)?)$/
 
 /** Columns, numbers to the right: they are what holds digits in every row. */
 export function printTable(heads: readonly string[], rows: readonly (readonly string[])[]): void {

@@ -75,6 +75,13 @@ export function byteRange(text: string): RangeFlag {
   throw new InvalidArgumentError('It must be like 0-99 (both included), 100- or -100 (the last 100 bytes).')
 }
 
+/** "GET,PUT" */
+export function list(text: string): string[] {
+  const names = text.split(',').map((name) => name.trim())
+  if (names.some((name) => name === '')) throw new InvalidArgumentError('It must be names with commas between them.')
+  return names
+}
+
 /** The given flags only: an absent one stays absent, so that the library's default holds. */
 export function given<T extends object>(flags: T): { [K in keyof T]: Exclude<T[K], undefined> } {
   return Object.fromEntries(Object.entries(flags).filter(([, value]) => value !== undefined)) as {
