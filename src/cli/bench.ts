@@ -11,6 +11,7 @@ import {
 } from '../benchmark/vision/index.ts'
 import { formatBytes } from '../bytes.ts'
 import { PRESETS, type Preset } from '../vision/index.ts'
+import { storage } from './bench-storage.ts'
 import { flag } from './flags.ts'
 import { pipelineHelp } from './pipelines.ts'
 import { ProgressLine, rates } from './progress.ts'
@@ -34,7 +35,7 @@ Protocols:
               --batch, --threads, --dtype and --layout.`
 
 export function benchCommand(): Command {
-  return new Command('bench').description('measure').addCommand(vision())
+  return new Command('bench').description('measure').addCommand(vision()).addCommand(storage())
 }
 
 function vision(): Command {

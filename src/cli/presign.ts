@@ -4,7 +4,7 @@ import { OpenStores } from '../storage/transfer/place.ts'
 import type { PresignOptions } from '../storage/types.ts'
 import { flag } from './flags.ts'
 import { print, printJson } from './run.ts'
-import { given, seconds } from './values.ts'
+import { given, timeSpan } from './values.ts'
 
 type Flags = PresignOptions & { json?: boolean }
 
@@ -13,7 +13,7 @@ export function presignCommand(): Command {
   return new Command('presign')
     .description('make a URL by which anybody can read or write an object until it expires')
     .argument('<url>', 'of the object')
-    .addOption(flag('--expires <time>', 'seconds, or a time such as 15m, 12h, 7d', { parse: seconds, shown: '1h' }))
+    .addOption(flag('--expires <time>', 'seconds, or a time such as 15m, 12h, 7d', { parse: timeSpan, shown: '1h' }))
     .addOption(flag('--method <name>', 'what it is good for', { choices: ['GET', 'PUT'], shown: 'GET' }))
     .option('--json', 'print one JSON document')
     .addHelpText('after', '\nExample:\n  headrace presign s3://demo/photos/a.jpg --expires 12h')

@@ -30,6 +30,17 @@ export function pngFile(text: string): string {
   return text
 }
 
+export function seconds(text: string): number {
+  const value = Number(text)
+  if (text.trim() === '' || !Number.isFinite(value) || value < 0.01)
+    throw new InvalidArgumentError('It must be a number of seconds, 0.01 or more.')
+  return value
+}
+
+export function secondsFromZero(text: string): number {
+  return Number(text) === 0 && text.trim() !== '' ? 0 : seconds(text)
+}
+
 export function share(text: string): number {
   const value = Number(text)
   if (text.trim() === '' || !(value > 0 && value <= 1))
@@ -50,7 +61,8 @@ export function size(text: string): number {
 
 const SECONDS: Readonly<Record<string, number>> = { '': 1, s: 1, m: 60, h: 3600, d: 86_400 }
 
-export function seconds(text: string): number {
+/** "15m", in seconds. */
+export function timeSpan(text: string): number {
   const [, number = '', unit = ''] = /^(\d+)\s*([smhd]?)$/.exec(text) ?? []
   const value = Number(number) * (SECONDS[unit] ?? Number.NaN)
   if (number === '' || !Number.isSafeInteger(value) || value < 1)
