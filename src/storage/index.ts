@@ -1,7 +1,12 @@
 export { openStore } from './open.ts'
+export type { OpName, OpRecord, OpSink } from './oplog/types.ts'
+export { openStoreSpec } from './spec.ts'
 export type {
   ByteRange,
   CallOptions,
+  Checksum,
+  ChecksumAlgorithm,
+  ContainerInfo,
   DeleteResult,
   GetOptions,
   ListEntry,
@@ -9,9 +14,18 @@ export type {
   ObjectBody,
   ObjectInfo,
   ObjectWriter,
+  PresignOptions,
   PutOptions,
   Store,
   StoreSpec,
+  Trace,
   Unlisted,
+  WrapperSpec,
+  WriterOptions,
 } from './types.ts'
 export type { StoreOptions } from './url.ts'
+export type { CacheTotals } from './wrappers/cache-directory.ts'
+export { type CachedStore, type CacheOptions, type CacheReport, cached } from './wrappers/cached.ts'
+export { type LimitOptions, limited } from './wrappers/limited.ts'
+export { type MeasureOptions, measured } from './wrappers/measured.ts'
+export { type RetryOptions, withRetry } from './wrappers/with-retry.ts'

@@ -57,10 +57,18 @@ export interface DeleteResult {
   readonly error?: Error
 }
 
+/** A wrapper around a store, as plain data: its name, and what it was given. */
+export interface WrapperSpec {
+  readonly name: 'withRetry' | 'limited' | 'cached'
+  readonly options: Readonly<Record<string, unknown>>
+}
+
 /** Plain data from which another thread opens the same store. */
 export interface StoreSpec {
   readonly url: string
   readonly options?: Readonly<Record<string, unknown>>
+  /** What is around the store, from the inside out. */
+  readonly wrappers?: readonly WrapperSpec[]
 }
 
 export interface CallOptions {

@@ -1,7 +1,21 @@
-import { HeadraceError } from '../../errors.ts'
+import { type ErrorCode, HeadraceError, isHeadraceError } from '../../errors.ts'
 
 /** Milliseconds: a server that asks for a longer wait gets an error to the user instead, who would see nothing happen. */
 const MAX_RETRY_AFTER = 120_000
+
+const MAY_PASS: ReadonlySet<ErrorCode> = new Set([
+  'E_NETWORK',
+  'E_TIMEOUT',
+  'E_THROTTLED',
+  'E_SERVER',
+  'E_CHECKSUM',
+  'E_CORRUPT',
+])
+
+/** Whether an error is of the kind that may be gone at the next attempt: a fault on the way, not an answer. */
+export function mayPass(error: unknown): error is HeadraceError {
+  return isHeadraceError(error) && MAY_PASS.has(error.code)
+}
 
 export interface Backoff {
   /** Milliseconds. */

@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events'
-import { type ErrorCode, HeadraceError, isHeadraceError } from '../../errors.ts'
+import { HeadraceError, isHeadraceError } from '../../errors.ts'
 import type { HttpClient, HttpRequest, HttpResponse } from '../http/types.ts'
-import { pause, retryDelay } from './backoff.ts'
+import { mayPass, pause, retryDelay } from './backoff.ts'
 import { EndpointPool, type Seat } from './endpoint-pool.ts'
 import { Gate } from './gate.ts'
 import { RetryBudget } from './retry-budget.ts'
@@ -12,15 +12,6 @@ const MAX_AGAIN = 3
 /** Tokens for each request that may be under way: a short outage under full load spends half of them. */
 const BUDGET_PER_REQUEST = 8
 const MIN_BUDGET = 64
-
-const MAY_PASS: ReadonlySet<ErrorCode> = new Set([
-  'E_NETWORK',
-  'E_TIMEOUT',
-  'E_THROTTLED',
-  'E_SERVER',
-  'E_CHECKSUM',
-  'E_CORRUPT',
-])
 
 export interface SessionParts {
   /** At least one. */
@@ -142,7 +133,7 @@ class RemoteSession implements Session {
     } catch (error) {
       if (isUnreachable(error)) this.#pool.failed(seat, epoch)
       else this.#pool.left(seat, epoch)
-      if (isFailure(error)) seat.failures++
+      if (mayPass(error)) seat.failures++
       throw error
     }
     this.#pool.answered(seat, epoch)
@@ -151,7 +142,7 @@ class RemoteSession implements Session {
     try {
       return exchange.read(response)
     } catch (error) {
-      if (isFailure(error)) seat.failures++
+      if (mayPass(error)) seat.failures++
       throw error
     }
   }
@@ -175,7 +166,7 @@ class RemoteSession implements Session {
     }
     trouble.tried = undefined
     trouble.attempts++
-    if (!safe || !MAY_PASS.has(error.code)) throw told(exchange, error, trouble, '')
+    if (!safe || !mayPass(error)) throw told(exchange, error, trouble, '')
     if (trouble.attempts >= this.#options.attempts) throw told(exchange, error, trouble, '')
     const delay = retryDelay(this.#options, trouble.attempts - 1, error.details.retryAfter, this.#random)
     if (delay === undefined)
@@ -211,11 +202,6 @@ function told(exchange: Exchange<unknown>, error: HeadraceError, { sent }: Troub
 
 function isUnreachable(error: unknown): boolean {
   return isHeadraceError(error) && (error.code === 'E_NETWORK' || error.code === 'E_TIMEOUT')
-}
-
-/** Whether an error of `read` is one of the server's, not an answer such as E_NOT_FOUND. */
-function isFailure(error: unknown): boolean {
-  return isHeadraceError(error) && MAY_PASS.has(error.code)
 }
 
 /** Whether no byte of a request can have reached the server: it may be sent again whatever it does. */

@@ -1,0 +1,33 @@
+import type { Store, StoreSpec, WrapperSpec } from '../types.ts'
+
+type Calls = Omit<Store, 'url' | 'spec'>
+
+/** What a wrapper does instead of the store inside, which gets the calls that stand not here. */
+export type LayerCalls = { readonly [Name in keyof Calls]?: Calls[Name] | undefined }
+
+/** `inner` with some of its calls replaced; what it has not, the result has not either. */
+export function layer(inner: Store, spec: StoreSpec, calls: LayerCalls): Store {
+  const { copy, createContainer, deleteContainer, listContainers, presign, localPath } = inner
+  return {
+    url: inner.url,
+    spec,
+    head: calls.head ?? inner.head.bind(inner),
+    get: calls.get ?? inner.get.bind(inner),
+    list: calls.list ?? inner.list.bind(inner),
+    put: calls.put ?? inner.put.bind(inner),
+    writer: calls.writer ?? inner.writer.bind(inner),
+    delete: calls.delete ?? inner.delete.bind(inner),
+    close: calls.close ?? inner.close.bind(inner),
+    ...(copy && { copy: calls.copy ?? copy.bind(inner) }),
+    ...(createContainer && { createContainer: calls.createContainer ?? createContainer.bind(inner) }),
+    ...(deleteContainer && { deleteContainer: calls.deleteContainer ?? deleteContainer.bind(inner) }),
+    ...(listContainers && { listContainers: calls.listContainers ?? listContainers.bind(inner) }),
+    ...(presign && { presign: calls.presign ?? presign.bind(inner) }),
+    ...(localPath && { localPath: calls.localPath ?? localPath.bind(inner) }),
+  }
+}
+
+/** A store's spec with one more wrapper around it. */
+export function wrappedSpec({ spec }: Store, name: WrapperSpec['name'], options: WrapperSpec['options']): StoreSpec {
+  return { ...spec, wrappers: [...(spec.wrappers ?? []), { name, options }] }
+}
