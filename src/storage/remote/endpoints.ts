@@ -5,7 +5,7 @@ import type { Origin } from '../http/types.ts'
 import type { Endpoint } from './types.ts'
 
 /** More servers of one content than anybody has: a template of more is a slip of the pen. */
-export const MAX_ENDPOINTS = 1024
+const MAX_ENDPOINTS = 1024
 const MAX_LIST_BYTES = 2 ** 20
 
 const DEFAULT_PORTS = { 'http:': 80, 'https:': 443 } as const
