@@ -116,6 +116,11 @@ export interface PutOptions extends CallOptions {
 }
 
 export interface WriterOptions extends PutOptions {
+  /**
+   * In stores that upload in parts: parts that an interrupted upload of the same key left at the server, and that hold
+   * the same bytes, are not sent again, and a failure leaves its parts there for the next time.
+   */
+  readonly resume?: boolean
   /** Bytes that will come, where known: chooses the size of parts, and `close` is E_STATE if they were others. */
   readonly size?: number
 }

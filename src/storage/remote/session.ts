@@ -193,11 +193,11 @@ function about({ url, key }: Exchange<unknown>) {
 /** The last error, saying what was being done and how often it was tried. */
 function told(exchange: Exchange<unknown>, error: HeadraceError, { sent }: Trouble, more: string): HeadraceError {
   // What the protocol read from an answer says that already; what the client says is about connections.
-  const ours = error.details.url !== undefined
+  const ours = error.details.url === exchange.url
   const tries = [sent > 1 ? `${sent} attempts` : '', more].filter((each) => each !== '').join(', ')
   if (ours && tries === '') return error
   const message = `${ours ? '' : `cannot ${exchange.doing}: `}${error.message}${tries === '' ? '' : ` (${tries})`}`
-  return new HeadraceError(error.code, message, { ...about(exchange), ...error.details, cause: error })
+  return new HeadraceError(error.code, message, { ...error.details, ...about(exchange), cause: error })
 }
 
 function isUnreachable(error: unknown): boolean {

@@ -145,9 +145,9 @@ export class S3Connection {
     try {
       return await this.#session.send(exchange, options)
     } catch (error) {
-      if (!isHeadraceError(error, 'E_NETWORK')) throw error
-      const hint = `no certificate fits a bucket whose name has dots: give the option style=path`
-      throw new HeadraceError(error.code, error.message, { hint, ...error.details })
+      if (!isHeadraceError(error, 'E_NETWORK') || !isAboutCertificates(error.details.cause)) throw error
+      const hint = 'no certificate fits a bucket whose name has dots: give the option style=path'
+      throw new HeadraceError(error.code, error.message, { ...error.details, hint })
     }
   }
 
@@ -289,6 +289,12 @@ export class S3Connection {
     )
     throw new Again('the clocks differ')
   }
+}
+
+function isAboutCertificates(cause: unknown): boolean {
+  for (let each = cause; each instanceof Error; each = each.cause)
+    if (/CERT|ALTNAME/.test((each as NodeJS.ErrnoException).code ?? '')) return true
+  return false
 }
 
 /** What a server repeats of the credentials is no user's business, nor that of a log. */

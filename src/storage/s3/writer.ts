@@ -27,5 +27,6 @@ export async function putObject(
 export function objectWriter(connection: S3Connection, key: string, options: WriterOptions): ObjectWriter {
   const { partSize, partsInFlight } = connection.config.remote
   const upload = new MultipartUpload(connection, key, wholeKey(connection.config, key), options)
-  return new PartsWriter(upload, { key, partSize, partsInFlight, size: options.size, signal: options.signal })
+  const { size, resume, signal } = options
+  return new PartsWriter(upload, { key, partSize, partsInFlight, size, resume, signal })
 }

@@ -1,7 +1,7 @@
 import { stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { Schema } from '../../datasets/types.ts'
 import { combineCrc32c } from '../../crc32c.ts'
+import type { Schema } from '../../datasets/types.ts'
 import { native } from '../../native.ts'
 import { headerOf, type RowType } from './append-file.ts'
 import { fieldFiles } from './columns.ts'

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
-import { isHeadraceError, throwIfAborted } from '../../errors.ts'
 import { combineCrc32c } from '../../crc32c.ts'
+import { isHeadraceError, throwIfAborted } from '../../errors.ts'
 import { parseJpeg } from '../../formats/jpeg.ts'
 import type { MappedBytes } from '../../mapped.ts'
 import { fromWords } from '../../words.ts'
