@@ -12,6 +12,7 @@ it('the package exports these values; a name that goes or comes is a change for 
       "benchProtocol",
       "benchVision",
       "buildImageCache",
+      "cached",
       "centerCrop",
       "decode",
       "directRandomResizedCrop",
@@ -22,16 +23,20 @@ it('the package exports these values; a name that goes or comes is a change for 
       "imageFolder",
       "imagenet",
       "isHeadraceError",
+      "limited",
       "load",
+      "measured",
       "normalize",
       "openImageCache",
       "openStore",
+      "openStoreSpec",
       "preset",
       "previewSheet",
       "randomHorizontalFlip",
       "randomResizedCrop",
       "resizeCenterCrop",
       "verifyImageCache",
+      "withRetry",
     ]
   `)
 })

@@ -1,7 +1,7 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { HeadraceError } from '../../errors.ts'
-import { openStore } from '../../storage/open.ts'
 import { OpLogWriter } from '../../storage/oplog/writer.ts'
+import { openStoreSpec } from '../../storage/spec.ts'
 import type { StoreSpec } from '../../storage/types.ts'
 import { Loop, type LoopResult } from './loop.ts'
 import type { LoopPlan } from './types.ts'
@@ -41,7 +41,7 @@ function fail(error: unknown): void {
 }
 
 async function serve({ spec, plan, opLog }: WorkerData): Promise<void> {
-  const store = await openStore(spec.url, spec.options)
+  const store = await openStoreSpec(spec)
   const { worker, workers } = plan
   const sink =
     opLog === undefined

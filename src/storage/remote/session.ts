@@ -37,10 +37,15 @@ interface Trouble {
 /** What the next attempt waits for: nothing (elsewhere, or built differently), or milliseconds. */
 type Next = { readonly seat: Seat | undefined } | { readonly delay: number }
 
-/** What `build` threw, such as credentials that cannot be had: it says nothing about the endpoint, and nothing was sent. */
-class Unbuilt {
+/**
+ * What `build` threw, such as credentials that cannot be had: it says nothing about the endpoint, and nothing was sent;
+ * or what the client threw, who knows requests but not what they are for.
+ */
+class Unanswered {
+  readonly by: 'build' | 'client'
   readonly reason: unknown
-  constructor(reason: unknown) {
+  constructor(by: 'build' | 'client', reason: unknown) {
+    this.by = by
     this.reason = reason
   }
 }
@@ -122,7 +127,7 @@ class RemoteSession implements Session {
       const building = exchange.build(seat.endpoint)
       request = building instanceof Promise ? await building : building
     } catch (error) {
-      throw new Unbuilt(error)
+      throw new Unanswered('build', error)
     }
     if (signal !== undefined && request.signal === undefined) request = { ...request, signal }
     if (request.body !== undefined) for (const piece of request.body) seat.bytesSent += piece.length
@@ -134,7 +139,7 @@ class RemoteSession implements Session {
       if (isUnreachable(error)) this.#pool.failed(seat, epoch)
       else this.#pool.left(seat, epoch)
       if (mayPass(error)) seat.failures++
-      throw error
+      throw new Unanswered('client', error)
     }
     this.#pool.answered(seat, epoch)
     seat.bytesReceived += response.body.length
@@ -149,16 +154,16 @@ class RemoteSession implements Session {
 
   /** What comes after a failed attempt; throws where nothing does. */
   #next(exchange: Exchange<unknown>, failure: unknown, seat: Seat | undefined, trouble: Trouble): Next {
-    const unbuilt = failure instanceof Unbuilt
-    const error = unbuilt ? failure.reason : failure
+    const by = failure instanceof Unanswered ? failure.by : 'answer'
+    const error = failure instanceof Unanswered ? failure.reason : failure
     if (error instanceof Again) {
       if (++trouble.again <= MAX_AGAIN) return { seat }
       const message = `cannot ${exchange.doing}: ${error.because}, again and again`
       throw new HeadraceError('E_SERVER', message, { ...about(exchange), cause: error })
     }
     if (!isHeadraceError(error)) throw error
-    const safe = exchange.idempotent || unbuilt || nothingSent(error)
-    if (safe && !unbuilt && seat !== undefined && isUnreachable(error)) {
+    const safe = exchange.idempotent || by === 'build' || (by === 'client' && nothingSent(error))
+    if (safe && by === 'client' && seat !== undefined && isUnreachable(error)) {
       trouble.tried ??= new Set()
       trouble.tried.add(seat)
       const elsewhere = this.#pool.another(trouble.tried)
@@ -190,13 +195,17 @@ function about({ url, key }: Exchange<unknown>) {
   return key === undefined ? { url } : { url, key }
 }
 
+/** The client's name for a request, where the caller knows what it is about. */
+const REQUEST_NAME = /^[A-Z]+ https?:\/\/\S+: /
+
 /** The last error, saying what was being done and how often it was tried. */
 function told(exchange: Exchange<unknown>, error: HeadraceError, { sent }: Trouble, more: string): HeadraceError {
   // What the protocol read from an answer says that already; what the client says is about connections.
   const ours = error.details.url === exchange.url
   const tries = [sent > 1 ? `${sent} attempts` : '', more].filter((each) => each !== '').join(', ')
   if (ours && tries === '') return error
-  const message = `${ours ? '' : `cannot ${exchange.doing}: `}${error.message}${tries === '' ? '' : ` (${tries})`}`
+  const what = ours ? error.message : `cannot ${exchange.doing}: ${error.message.replace(REQUEST_NAME, '')}`
+  const message = tries === '' ? what : `${what} (${tries})`
   return new HeadraceError(error.code, message, { ...error.details, ...about(exchange), cause: error })
 }
 

@@ -2,7 +2,6 @@ import { parseSize } from '../../bytes.ts'
 import { booleanOption, finiteNumber, knownOptions, show } from '../../checks.ts'
 import { HeadraceError, isHeadraceError, throwIfAborted } from '../../errors.ts'
 import { allocate } from '../file/descriptor.ts'
-import { checkKey } from '../keys.ts'
 import { checkRange, cutRange, roomFor } from '../range.ts'
 import type { CallOptions, GetOptions, ObjectBody, ObjectInfo, ObjectWriter, Store } from '../types.ts'
 import { CacheDirectory, type CacheTotals } from './cache-directory.ts'
@@ -121,7 +120,6 @@ class CachedReader {
   }
 
   async head(key: string, call?: CallOptions): Promise<ObjectInfo | undefined> {
-    checkKey(key)
     throwIfAborted(call?.signal, 'head')
     return (await this.#known(key)) ?? this.#store.head(key, call)
   }
@@ -140,7 +138,6 @@ class CachedReader {
   }
 
   async get(key: string, options: GetOptions = {}): Promise<ObjectBody | undefined> {
-    checkKey(key)
     checkRange(options.range)
     throwIfAborted(options.signal, 'get')
     await this.#directory.begin()

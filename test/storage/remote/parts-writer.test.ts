@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HeadraceError } from '../../../src/errors.ts'
+import { openHttpClient } from '../../../src/storage/http/client.ts'
 import type { Method } from '../../../src/storage/http/types.ts'
 import { remoteOptions } from '../../../src/storage/remote/options.ts'
 import { type ExistingPart, type PartsTarget, PartsWriter } from '../../../src/storage/remote/parts-writer.ts'
@@ -8,7 +9,6 @@ import { openSession } from '../../../src/storage/remote/session.ts'
 import type { Session } from '../../../src/storage/remote/types.ts'
 import { failing } from '../conformance.ts'
 import { etagOf, TestServer } from './range-server.ts'
-import { SmallHttpClient } from './small-http-client.ts'
 
 const KiB = 1024
 const limits = { minPart: KiB, maxPart: 100 * KiB, maxParts: 100, maxObject: 4000 * KiB }
@@ -62,7 +62,7 @@ beforeEach(async () => {
   }
   session = openSession({
     endpoints: [server.endpoint],
-    client: new SmallHttpClient(),
+    client: openHttpClient(),
     options: remoteOptions({ baseDelay: 1, maxDelay: 4, attempts: 2 }),
   })
 })

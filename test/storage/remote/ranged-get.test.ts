@@ -1,6 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HeadraceError } from '../../../src/errors.ts'
+import { openHttpClient } from '../../../src/storage/http/client.ts'
 import type { HttpHead } from '../../../src/storage/http/types.ts'
 import { remoteOptions } from '../../../src/storage/remote/options.ts'
 import { type FetchRange, type RangeHead, rangedGet, rangedPartSize } from '../../../src/storage/remote/ranged-get.ts'
@@ -9,7 +10,6 @@ import type { Session } from '../../../src/storage/remote/types.ts'
 import type { GetOptions, Trace } from '../../../src/storage/types.ts'
 import { failing } from '../conformance.ts'
 import { answerRange, etagOf, TestServer } from './range-server.ts'
-import { SmallHttpClient } from './small-http-client.ts'
 
 const KiB = 1024
 const parts = { partSize: 16 * KiB, partsInFlight: 4 }
@@ -24,7 +24,7 @@ beforeEach(async () => {
   object = randomBytes(200 * KiB + 7)
   session = openSession({
     endpoints: [server.endpoint],
-    client: new SmallHttpClient(),
+    client: openHttpClient(),
     options: remoteOptions({ baseDelay: 1, maxDelay: 4, attempts: 3 }),
   })
 })

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HeadraceError } from '../../../src/errors.ts'
+import { openHttpClient } from '../../../src/storage/http/client.ts'
 import type { HttpResponse, Method } from '../../../src/storage/http/types.ts'
 import { remoteOptions } from '../../../src/storage/remote/options.ts'
 import { openSession } from '../../../src/storage/remote/session.ts'
@@ -7,7 +8,6 @@ import { Again, type Endpoint, type Exchange, type Session } from '../../../src/
 import type { Trace } from '../../../src/storage/types.ts'
 import { failing } from '../conformance.ts'
 import { TestServer } from './range-server.ts'
-import { SmallHttpClient } from './small-http-client.ts'
 
 const servers: TestServer[] = []
 const sessions: Session[] = []
@@ -20,7 +20,7 @@ async function startServer(): Promise<TestServer> {
 }
 
 function open(endpoints: readonly Endpoint[], options = {}, { timeout = 2000, random = (): number => 1 } = {}) {
-  const client = new SmallHttpClient({ timeout })
+  const client = openHttpClient({ firstByteTimeout: timeout })
   const session = openSession({
     endpoints,
     client,
@@ -108,7 +108,7 @@ describe('a session', () => {
     })
   })
 
-  test.each([[503], [500], ['reset' as const], [503, 'reset' as const, 500, 503]])(
+  test.each([[503], [500], ['reset' as const], ['reset' as const, 503, 500, 503]])(
     'tries again after %j %j %j %j',
     async (...statuses) => {
       answering(...statuses.filter((each) => each !== undefined))
@@ -133,7 +133,7 @@ describe('a session', () => {
     await server.close()
     const { session } = open([server.endpoint], { attempts: 2 })
     const error = await session.send(exchange()).catch((each) => each)
-    expect(error).toEqual(failing('E_NETWORK', 'cannot get x://b/k: ', 'ECONNREFUSED', '(2 attempts)'))
+    expect(error).toEqual(failing('E_NETWORK', 'cannot get x://b/k: ', 'connection refused', '(2 attempts)'))
     expect(error.details).toMatchObject({ url: 'x://b', key: 'k' })
   })
 
