@@ -3,6 +3,13 @@
  * @packageDocumentation
  */
 export {
+  type BenchStorageOptions,
+  type BenchStorageProgress,
+  type BenchStorageReport,
+  benchStorage,
+  type StorageOp,
+} from './benchmark/storage/index.ts'
+export {
   type AdviseOptions,
   type AdviseProgress,
   type AdviseReport,
@@ -41,6 +48,7 @@ export type { Dataset, Field, FieldKind, Locations, ReadOptions, Sample, Schema,
 export { discoverRank, type Environment, type RankInfo, type RankSource } from './distributed/rank.ts'
 export type { DType, Tensor, TypedArray } from './dtype.ts'
 export { type ErrorCode, type ErrorDetails, HeadraceError, isHeadraceError } from './errors.ts'
+export { Histogram, type HistogramData, type Percentiles } from './histogram.ts'
 export type {
   Batch,
   BatchControl,
@@ -62,4 +70,5 @@ export type { MappedBytes } from './mapped.ts'
 export type { SimdLevel } from './native.ts'
 export type { Sampler } from './sampling/types.ts'
 export * from './storage/index.ts'
+export * from './storage/oplog/index.ts'
 export * from './vision/index.ts'

@@ -5,11 +5,16 @@ it('the package exports these values; a name that goes or comes is a change for 
   expect(Object.keys(headrace).sort()).toMatchInlineSnapshot(`
     [
       "HeadraceError",
+      "Histogram",
       "ImageCache",
+      "OpLogReader",
+      "OpLogTotals",
+      "OpLogWriter",
       "PRESETS",
       "PROTOCOLS",
       "adviseEncoding",
       "benchProtocol",
+      "benchStorage",
       "benchVision",
       "buildImageCache",
       "cached",
@@ -30,13 +35,16 @@ it('the package exports these values; a name that goes or comes is a change for 
       "openImageCache",
       "openStore",
       "openStoreSpec",
+      "planReplay",
       "preset",
       "previewSheet",
       "randomHorizontalFlip",
       "randomResizedCrop",
+      "replayOpLog",
       "resizeCenterCrop",
       "verifyImageCache",
       "withRetry",
+      "writeLatencyPlot",
     ]
   `)
 })

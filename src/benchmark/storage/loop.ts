@@ -102,7 +102,9 @@ export class Loop {
     }
     const start = performance.now()
     const deadline = start + seconds * 1000
-    await Promise.all(this.#slots.map((slot) => this.#drive(slot, deadline, tally, sink)))
+    // All of them are waited for, also if one throws: nothing goes on behind the back of who cleans up.
+    const ends = await Promise.allSettled(this.#slots.map((slot) => this.#drive(slot, deadline, tally, sink)))
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
     return {
       ops: tally.ops,
       bytes: tally.bytes,

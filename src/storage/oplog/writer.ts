@@ -26,7 +26,7 @@ export interface OpLogOptions {
 }
 
 /** The format that a file's name stands for. E_USAGE names those there are. */
-export function opLogFormat(path: string): { readonly rows: RowFormat; readonly compressed: boolean } {
+function opLogFormat(path: string): { readonly rows: RowFormat; readonly compressed: boolean } {
   const [, rows, zst] = NAME.exec(path) ?? []
   if (rows === undefined)
     throw new HeadraceError(

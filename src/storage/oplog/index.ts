@@ -1,0 +1,7 @@
+export { planReplay, type ReplayPlan, type ReplayPlanOptions } from './plan.ts'
+export { type LatencyPlot, type LatencyRow, writeLatencyPlot } from './plot.ts'
+export { OpLogReader } from './reader.ts'
+export { type ReplayOptions, type ReplayProgress, type ReplayReport, replayOpLog } from './replay.ts'
+export { type OpLogSummary, OpLogTotals, type OpTotals } from './summary.ts'
+export type { OpName, OpRecord, OpSink } from './types.ts'
+export { type OpLogOptions, OpLogWriter } from './writer.ts'
