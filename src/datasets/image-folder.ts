@@ -4,6 +4,7 @@ import { fromSystemError, HeadraceError } from '../errors.ts'
 import { imageType } from '../formats/image-type.ts'
 import { statOrAbsent } from '../storage/file/directory.ts'
 import { localDirectory, openStore } from '../storage/open.ts'
+import { isSameTime } from '../storage/time.ts'
 import type { Store, Unlisted } from '../storage/types.ts'
 import type { Dataset, Field, ReadOptions, Sample } from './types.ts'
 
@@ -40,6 +41,11 @@ function isIgnored({ key, code }: Unlisted): boolean {
 /** Python's order of strings, and that of UTF-8 bytes: by code point. */
 function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
+}
+
+/** Consoles of object stores make folders of empty objects. */
+function isFolderMarker(key: string, size: number): boolean {
+  return size === 0 && (key === '' || key.endsWith('/'))
 }
 
 function isHidden(key: string): boolean {
@@ -129,7 +135,7 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
 
     const body = await this.#store.get(file.key, options.signal ? { signal: options.signal } : undefined)
     if (!body) throw new HeadraceError('E_NOT_FOUND', `${file.key} is no longer there`, where)
-    if (body.info.size !== file.size || body.info.modified !== file.modified)
+    if (body.info.size !== file.size || !isSameTime(body.info.modified, file.modified))
       throw new HeadraceError('E_STATE', `${file.key} has changed since it was listed`, where)
     const image = body.data
     if (image.length === 0) throw new HeadraceError('E_CORRUPT', `${file.key} is an empty file`, where)
@@ -194,6 +200,7 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
     for await (const entry of store.list('', { ...options, onUnlisted })) {
       if (entry.kind !== 'object' || isHidden(entry.key)) continue
       const { key, size, modified } = entry
+      if (isFolderMarker(key, size)) continue
       if (key.includes('/')) add({ key, size, modified })
       else ignored.push(key)
     }

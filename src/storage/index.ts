@@ -1,6 +1,22 @@
 export { openStore } from './open.ts'
 export type { OpName, OpRecord, OpSink } from './oplog/types.ts'
 export { openStoreSpec } from './spec.ts'
+export {
+  type BulkOptions,
+  copyObjects,
+  type MovingOptions,
+  moveObjects,
+  type Place,
+  type RemoveOptions,
+  removeObjects,
+  type SyncOptions,
+  syncObjects,
+  type TransferFailure,
+  type TransferOptions,
+  type TransferProgress,
+  type TransferReport,
+  type TransferStep,
+} from './transfer/index.ts'
 export type {
   ByteRange,
   CallOptions,

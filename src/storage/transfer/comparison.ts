@@ -37,7 +37,14 @@ function digestOf(algorithm: ChecksumAlgorithm): Digest | undefined {
     }
     return { add, value: () => (crc >>> 0).toString(16).padStart(8, '0') }
   }
-  if (algorithm === 'crc32' || algorithm === 'crc64nvme') return undefined
+  if (algorithm === 'crc64nvme') {
+    let crc = 0n
+    const add = (bytes: Uint8Array) => {
+      crc = native.crc64nvme(bytes, crc)
+    }
+    return { add, value: () => crc.toString(16).padStart(16, '0') }
+  }
+  if (algorithm === 'crc32') return undefined
   const hash = createHash(algorithm)
   return { add: (bytes) => void hash.update(bytes), value: () => hash.digest('hex') }
 }
