@@ -51,7 +51,7 @@ function s3(): Command {
       }),
     )
     .addOption(flag('--region <name>', 'that requests must be signed for', { default: 'us-east-1' }))
-    .option('--tls', 'https, with a certificate of its own for localhost')
+    .option('--tls', 'https, with certificates of its own')
     .addOption(flag('--cert <file>', 'https, with this certificate (PEM)'))
     .addOption(flag('--key <file>', 'key of the certificate (PEM)'))
     .addOption(flag('--faults <file>', 'JSON list of what goes wrong on purpose'))

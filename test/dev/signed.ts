@@ -16,6 +16,7 @@ export interface Sent {
   /** Decoded. */
   readonly path: string
   readonly query?: Readonly<Record<string, string>>
+  /** A character of a value is a byte. */
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Uint8Array | string
   /** What x-amz-content-sha256 says; the body's hash where absent. */
@@ -85,9 +86,10 @@ export function sign(url: string, sent: Sent): { target: string; headers: Record
     names.join(';'),
     hash,
   ].join('\n')
-  const signature = hmac(keyFor(keys, day), ['AWS4-HMAC-SHA256', date, scope, hex(canonical)].join('\n')).toString(
-    'hex',
-  )
+  const signature = hmac(
+    keyFor(keys, day),
+    ['AWS4-HMAC-SHA256', date, scope, hex(Buffer.from(canonical, 'latin1'))].join('\n'),
+  ).toString('hex')
   headers.authorization = `AWS4-HMAC-SHA256 Credential=${keys.accessKey}/${scope}, SignedHeaders=${names.join(';')}, Signature=${signature}`
   return { target: encodePath(path) + (pairs === '' ? '' : `?${pairs}`), headers, signature }
 }
@@ -127,7 +129,9 @@ export function send(url: string, sent: Sent): Promise<Answered> {
       })
     })
     request.once('error', reject)
-    if (headers.expect === undefined) request.end(sent.body)
-    else request.once('continue', () => request.end(sent.body)).flushHeaders()
+    // As bytes: a text would make Node send the fields in its encoding too.
+    const body = Buffer.from(sent.body ?? '')
+    if (headers.expect === undefined) request.end(body)
+    else request.once('continue', () => request.end(body)).flushHeaders()
   })
 }

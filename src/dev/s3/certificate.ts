@@ -1,6 +1,7 @@
-import { generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { createHash, generateKeyPairSync, type KeyObject, randomBytes, sign } from 'node:crypto'
+import { isIP } from 'node:net'
 
-/** DER (ITU-T X.690), as far as a certificate needs it. */
+/** DER (ITU-T X.690), as far as certificates (RFC 5280) need it. */
 
 function tagged(tag: number, ...parts: readonly Uint8Array[]): Buffer {
   const body = Buffer.concat(parts)
@@ -11,62 +12,120 @@ function tagged(tag: number, ...parts: readonly Uint8Array[]): Buffer {
 
 const sequence = (...parts: readonly Uint8Array[]) => tagged(0x30, ...parts)
 const objectId = (hex: string) => tagged(0x06, Buffer.from(hex, 'hex'))
-const utf8 = (text: string) => tagged(0x0c, Buffer.from(text))
-const bits = (bytes: Uint8Array) => tagged(0x03, Buffer.from([0]), bytes)
+const octets = (...parts: readonly Uint8Array[]) => tagged(0x04, ...parts)
+const bits = (bytes: Uint8Array, unused = 0) => tagged(0x03, Buffer.from([unused]), bytes)
 const explicit = (number: number, ...parts: readonly Uint8Array[]) => tagged(0xa0 | number, ...parts)
+const TRUE = tagged(0x01, Buffer.from([0xff]))
 
 const ECDSA_SHA256 = sequence(objectId('2a8648ce3d040302'))
 const COMMON_NAME = objectId('550403')
-const BASIC_CONSTRAINTS = objectId('551d13')
-const ALTERNATIVE_NAMES = objectId('551d11')
+
+const extension = (id: string, value: Uint8Array) => sequence(objectId(id), octets(value))
+const criticalExtension = (id: string, value: Uint8Array) => sequence(objectId(id), TRUE, octets(value))
+
+const SUBJECT_KEY = '551d0e'
+const KEY_USAGE = '551d0f'
+const ALTERNATIVE_NAMES = '551d11'
+const BASIC_CONSTRAINTS = '551d13'
+const AUTHORITY_KEY = '551d23'
+
+/** Bits from the left: digitalSignature is the first, keyCertSign the sixth. */
+const SIGNS_MESSAGES = bits(Buffer.from([0x80]), 7)
+const SIGNS_CERTIFICATES = bits(Buffer.from([0x04]), 2)
+
+const DAY_MS = 86_400_000
+/** As long as the makers of browsers let certificates live. */
+const LIFE_DAYS = 397
 
 function generalizedTime(time: number): Buffer {
   return tagged(0x18, Buffer.from(`${new Date(time).toISOString().replace(/[-:T]|\.\d+Z/g, '')}Z`))
 }
 
 function nameOf(text: string): Buffer {
-  return sequence(tagged(0x31, sequence(COMMON_NAME, utf8(text))))
+  return sequence(tagged(0x31, sequence(COMMON_NAME, tagged(0x0c, Buffer.from(text)))))
 }
-
-const DAY_MS = 86_400_000
-/** As long as a browser's makers let certificates live. */
-const LIFE_DAYS = 397
-
-const NAMES = ['localhost', '*.localhost']
-const ADDRESSES = [Buffer.from([127, 0, 0, 1]), Buffer.concat([Buffer.alloc(15), Buffer.from([1])])]
 
 function pem(label: string, der: Buffer): string {
-  const lines = der.toString('base64').replace(/.{64}(?=.)/g, '$&\n')
-  return `-----BEGIN ${label}-----\n${lines}\n-----END ${label}-----\n`
+  return `-----BEGIN ${label}-----\n${der.toString('base64').replace(/.{64}(?=.)/g, '$&\n')}\n-----END ${label}-----\n`
 }
 
-/** A certificate of its own making for localhost, *.localhost, 127.0.0.1 and ::1, and its key. PEM. */
-export function selfSigned(now: number): { readonly cert: string; readonly key: string } {
-  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
-  const serial = Buffer.concat([Buffer.from([0x01]), randomBytes(15)])
-  const alternatives = [
-    ...NAMES.map((name) => tagged(0x82, Buffer.from(name))),
-    ...ADDRESSES.map((address) => tagged(0x87, address)),
-  ]
-  const subject = nameOf('headrace dev s3')
-  const extensions = sequence(
-    sequence(
-      BASIC_CONSTRAINTS,
-      tagged(0x01, Buffer.from([0xff])),
-      tagged(0x04, sequence(tagged(0x01, Buffer.from([0xff])))),
-    ),
-    sequence(ALTERNATIVE_NAMES, tagged(0x04, sequence(...alternatives))),
-  )
+interface KeyPair {
+  readonly publicKey: KeyObject
+  readonly privateKey: KeyObject
+}
+
+function keyId({ publicKey }: KeyPair): Buffer {
+  return createHash('sha1')
+    .update(publicKey.export({ type: 'spki', format: 'der' }))
+    .digest()
+}
+
+interface Subject {
+  readonly name: string
+  readonly keys: KeyPair
+  readonly extensions: readonly Buffer[]
+}
+
+function certificate(subject: Subject, issuer: Omit<Subject, 'extensions'>, now: number): string {
   const toSign = sequence(
     explicit(0, tagged(0x02, Buffer.from([2]))),
-    tagged(0x02, serial),
+    // Above zero and short enough: the first byte says so.
+    tagged(0x02, Buffer.from([0x01]), randomBytes(15)),
     ECDSA_SHA256,
-    subject,
+    nameOf(issuer.name),
     sequence(generalizedTime(now - DAY_MS), generalizedTime(now + LIFE_DAYS * DAY_MS)),
-    subject,
-    publicKey.export({ type: 'spki', format: 'der' }),
-    explicit(3, extensions),
+    nameOf(subject.name),
+    subject.keys.publicKey.export({ type: 'spki', format: 'der' }),
+    explicit(3, sequence(...subject.extensions, extension(AUTHORITY_KEY, sequence(tagged(0x80, keyId(issuer.keys)))))),
   )
-  const certificate = sequence(toSign, ECDSA_SHA256, bits(sign('sha256', toSign, privateKey)))
-  return { cert: pem('CERTIFICATE', certificate), key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString() }
+  return pem('CERTIFICATE', sequence(toSign, ECDSA_SHA256, bits(sign('sha256', toSign, issuer.keys.privateKey))))
+}
+
+/** PEM. */
+export interface TlsKeys {
+  readonly cert: string
+  readonly key: string
+}
+
+/** An authority for one server: whoever trusts its certificate trusts what it issues. */
+export interface Authority {
+  /** PEM. */
+  readonly cert: string
+  /** For hosts and addresses. */
+  issue(hosts: readonly string[]): TlsKeys
+}
+
+function alternativeName(host: string): Buffer {
+  if (isIP(host) === 4) return tagged(0x87, Buffer.from(host.split('.').map(Number)))
+  // Of IPv6 there is but one that is meant: this machine.
+  if (isIP(host) === 6) return tagged(0x87, Buffer.alloc(15), Buffer.from([1]))
+  return tagged(0x82, Buffer.from(host))
+}
+
+/** `now`: milliseconds since 1970. */
+export function createAuthority(now: number): Authority {
+  const pair = () => generateKeyPairSync('ec', { namedCurve: 'prime256v1' })
+  const issuer = { name: 'headrace dev s3', keys: pair() }
+  const keys = pair()
+  const extensions = [
+    criticalExtension(BASIC_CONSTRAINTS, sequence(TRUE)),
+    criticalExtension(KEY_USAGE, SIGNS_CERTIFICATES),
+    extension(SUBJECT_KEY, octets(keyId(issuer.keys))),
+  ]
+  return {
+    cert: certificate({ ...issuer, extensions }, issuer, now),
+    issue(hosts) {
+      const subject = {
+        name: hosts[0] ?? '',
+        keys,
+        extensions: [
+          criticalExtension(KEY_USAGE, SIGNS_MESSAGES),
+          extension(ALTERNATIVE_NAMES, sequence(...hosts.map(alternativeName))),
+          extension(SUBJECT_KEY, octets(keyId(keys))),
+        ],
+      }
+      const key = keys.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+      return { cert: certificate(subject, issuer, now), key }
+    },
+  }
 }

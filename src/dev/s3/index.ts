@@ -1,12 +1,12 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { selfSigned } from './certificate.ts'
 import { Catalog } from './disk/catalog.ts'
 import { keptFolder, temporaryFolder } from './disk/folder.ts'
 import { FaultDraws } from './faults/draw.ts'
 import { checkOptions, type S3ServerOptions } from './options.ts'
 import { RequestLog } from './requests.ts'
 import { HttpFront } from './server.ts'
+import { tlsSetup } from './tls.ts'
 
 export { FAULT_KINDS, type Fault, type FaultKind, type FaultRule } from './faults/rules.ts'
 export { DEFAULT_KEYS, type S3ServerOptions } from './options.ts'
@@ -32,15 +32,13 @@ export interface S3Server {
  */
 export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Server> {
   const { port, host, dir, account, region, tls, rules, seed, minPartSize, clockOffset } = checkOptions(options)
-  const secured = tls === true ? selfSigned(Date.now()) : tls
+  const secured = tls === undefined ? undefined : tlsSetup(tls)
   const folder = dir === undefined ? await temporaryFolder() : keptFolder(dir)
   let catalog: Catalog | undefined
   try {
     catalog = await Catalog.open(folder.path)
-    const certificate =
-      tls === true && secured !== undefined
-        ? { pem: secured.cert, path: join(folder.path, 'certificate.pem') }
-        : undefined
+    const pem = secured?.authority
+    const certificate = pem === undefined ? undefined : { pem, path: join(folder.path, 'certificate.pem') }
     if (certificate !== undefined) await writeFile(certificate.path, certificate.pem)
     const opened = catalog
     const requests = new RequestLog()
@@ -54,7 +52,7 @@ export async function startS3Server(options: S3ServerOptions = {}): Promise<S3Se
       faults,
       log: requests,
     }
-    const front = new HttpFront(service, secured, reportDefect)
+    const front = new HttpFront(service, secured?.options, reportDefect)
     const listening = await front.listen(host, port)
     const name = host.includes(':') ? `[${host}]` : host
     return {

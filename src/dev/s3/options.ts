@@ -51,7 +51,7 @@ export interface CheckedOptions {
   readonly dir: string | undefined
   readonly account: Account
   readonly region: string
-  readonly tls: true | { readonly cert: string; readonly key: string } | undefined
+  readonly tls: S3ServerOptions['tls']
   readonly rules: readonly CheckedRule[]
   readonly seed: number
   readonly minPartSize: number

@@ -1,15 +1,9 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { fromSystemError, HeadraceError } from '../../errors.ts'
+import { fromSystemError } from '../../errors.ts'
 import { exchange, type Host } from './exchange.ts'
 import { Wire } from './wire.ts'
-
-/** PEM. */
-export interface TlsKeys {
-  readonly cert: string
-  readonly key: string
-}
 
 /** Connections of an HTTP server, with what belongs to each. */
 export class HttpFront {
@@ -21,11 +15,11 @@ export class HttpFront {
   readonly #connections = new WeakMap<Socket, { readonly number: number; readonly signal: AbortSignal }>()
   readonly #running = new Set<Promise<void>>()
 
-  constructor(host: Host, tls: TlsKeys | undefined, onDefect: (error: unknown) => void) {
+  constructor(host: Host, tls: https.ServerOptions | undefined, onDefect: (error: unknown) => void) {
     this.#host = host
     this.#onDefect = onDefect
     const options: http.ServerOptions = { keepAliveTimeout: 60_000, requestTimeout: 0, noDelay: true }
-    this.#server = tls === undefined ? http.createServer(options) : secureServer({ ...options, ...tls })
+    this.#server = tls === undefined ? http.createServer(options) : https.createServer({ ...options, ...tls })
     this.#server.on('connection', (socket: Socket) => this.#accept(socket))
     this.#server.on('request', (message, response) => this.#run(message, response, false))
     this.#server.on('checkContinue', (message, response) => this.#run(message, response, true))
@@ -86,14 +80,5 @@ export class HttpFront {
     const wire = new Wire(socket, raw, connection.signal)
     await exchange(this.#host, { message, response, wire, expects, entry }, this.#onDefect)
     entry.ms = performance.now() - started
-  }
-}
-
-/** Keys that are none are the caller's mistake. */
-function secureServer(options: https.ServerOptions): https.Server {
-  try {
-    return https.createServer(options)
-  } catch (error) {
-    throw new HeadraceError('E_USAGE', `the certificate or its key cannot be used: ${(error as Error).message}`)
   }
 }

@@ -15,7 +15,8 @@ const MAX_COPY_BYTES = 5 * 2 ** 30
 
 /** The object that x-amz-copy-source names, held to its conditions. NoSuchKey, InvalidArgument, PreconditionFailed. */
 export function copySource(service: Service, { headers }: S3Request): ObjectRecord {
-  const named = headers.get('x-amz-copy-source') ?? ''
+  // Keys may stand there without being encoded.
+  const named = Buffer.from(headers.get('x-amz-copy-source') ?? '', 'latin1').toString()
   const cut = named.indexOf('?')
   if (cut >= 0 && !/^\?versionId=null$/.test(named.slice(cut)))
     throw new Refusal('NotImplemented', 'This development server does not keep versions.')

@@ -35,7 +35,7 @@ export function readDescription({ headers }: S3Request): Description {
   for (const [name, value] of headers) {
     if (!name.startsWith(PREFIX)) continue
     metadata[name.slice(PREFIX.length)] = value
-    bytes += name.length - PREFIX.length + Buffer.byteLength(value)
+    bytes += name.length - PREFIX.length + value.length
   }
   if (bytes > MAX_METADATA_BYTES)
     throw new Refusal('MetadataTooLarge', 'Your metadata headers exceed the maximum allowed metadata size', {
@@ -62,6 +62,13 @@ export function quoted(etag: string): string {
   return `"${etag}"`
 }
 
+/** A text of the query as the bytes of a field. InvalidArgument where it could end the field. */
+function fieldValue(name: string, text: string): string {
+  if (/\p{Cc}/u.test(text))
+    throw new Refusal('InvalidArgument', 'Header value cannot have control characters.', { ArgumentName: name })
+  return Buffer.from(text).toString('latin1')
+}
+
 /** The fields that GET and HEAD answer with. A checksum is told where it is of the bytes that are sent. */
 export function describeObject(
   object: ObjectRecord,
@@ -76,7 +83,7 @@ export function describeObject(
   }
   for (const name of STANDARD) {
     const override = query.get(`response-${name}`)
-    if (override !== undefined) described[name] = override
+    if (override !== undefined) described[name] = fieldValue(`response-${name}`, override)
   }
   for (const [name, value] of Object.entries(object.metadata)) described[PREFIX + name] = value
   if (checksum !== undefined && headers.get('x-amz-checksum-mode')?.toUpperCase() === 'ENABLED') {

@@ -9,7 +9,10 @@ export interface S3Request {
   /** Names and values of the query, decoded, in the order they came. */
   readonly pairs: readonly (readonly [name: string, value: string])[]
   readonly query: ReadonlyMap<string, string>
-  /** Names in lower case; values of fields that came more than once are joined by a comma. */
+  /**
+   * Names in lower case; values of fields that came more than once are joined by a comma. A character is a byte, as Node
+   * reads and writes fields: what is kept and sent back stays what came, whatever its encoding.
+   */
   readonly headers: ReadonlyMap<string, string>
   readonly bucket: string | undefined
   readonly key: string | undefined
@@ -34,18 +37,11 @@ function readHeaders(raw: readonly string[]): ReadonlyMap<string, string> {
   const headers = new Map<string, string>()
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] ?? '').toLowerCase()
-    const value = latin1ToUtf8(raw[i + 1] ?? '')
+    const value = raw[i + 1] ?? ''
     const before = headers.get(name)
     headers.set(name, before === undefined ? value : `${before},${value}`)
   }
   return headers
-}
-
-/** Node reads fields as Latin-1; clients write metadata in UTF-8. */
-function latin1ToUtf8(text: string): string {
-  if (!/[\x80-\xff]/.test(text)) return text
-  const decoded = Buffer.from(text, 'latin1').toString('utf8')
-  return decoded.includes('\ufffd') ? text : decoded
 }
 
 function readQuery(text: string): (readonly [string, string])[] {

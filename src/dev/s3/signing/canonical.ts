@@ -32,6 +32,7 @@ function order(a: string, b: string): number {
   return Number(a > b) - Number(a < b)
 }
 
+/** A character is a byte: all but the values of fields is ASCII. */
 export function canonicalRequest({ method, path, pairs, headers, signedHeaders, payloadHash }: Signed): string {
   const query = pairs
     .map(([name, value]) => [percentEncode(name), percentEncode(value)] as const)

@@ -156,7 +156,7 @@ export function verifyRequest(request: S3Request, account: Account, region: stri
     payloadHash,
   })
   const key = signingKey(account.secretKey, scope)
-  const lines = ['AWS4-HMAC-SHA256', timestamp, scopeText(scope), sha256(canonical)]
+  const lines = ['AWS4-HMAC-SHA256', timestamp, scopeText(scope), sha256(Buffer.from(canonical, 'latin1'))]
   if (!sameSignature(signatureOf(key, lines), claim.signature))
     throw new Refusal(
       'SignatureDoesNotMatch',
