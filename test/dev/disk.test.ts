@@ -115,6 +115,7 @@ test('who reads keeps the bytes, though the object is overwritten and deleted me
         .on('data', (piece: Buffer) => pieces.push(piece))
         .once('end', resolve)
         .once('error', reject)
+        .resume()
     })
   })
   agent.destroy()
