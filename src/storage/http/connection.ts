@@ -79,7 +79,6 @@ export class Connection implements Carrier, Ticking {
     this.#socket.on('error', (error) => this.#lost(error))
     this.#socket.on('end', () => this.#lost(undefined))
     this.#socket.on('close', () => {
-      parts.counters.openConnections--
       this.#lost(undefined)
       owner.closed(this)
     })
@@ -113,6 +112,7 @@ export class Connection implements Carrier, Ticking {
     this.#phase = 'closed'
     this.#opened = undefined
     this.#exchange = undefined
+    this.#parts.counters.openConnections--
     this.#parts.ticker.delete(this)
     this.#sender.stop()
     this.#reader.clear()

@@ -31,9 +31,8 @@ export function hasNoBody(method: Method, status: number): boolean {
 /** Whether the server leaves the connection open after this answer. */
 export function staysOpen(head: AnswerHead, length: BodyLength): boolean {
   const connection = head.headers.connection
-  return (
-    head.version === '1.1' && length !== UNTIL_CLOSE && (connection === undefined || !hasToken(connection, 'close'))
-  )
+  if (head.version === '1.0' || length === UNTIL_CLOSE) return false
+  return connection === undefined || connection === 'keep-alive' || !hasToken(connection, 'close')
 }
 
 function checkCoding(coding: string, length: string | undefined, head: AnswerHead): void {
