@@ -1,11 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import { Pool } from 'undici'
+import { fileURLToPath } from 'node:url'
+import type { ContenderName, Cost, Task } from './contender.ts'
 
 /**
  * CPU of the client for one request (user + system, microseconds), ours against undici's, 16 requests in flight over
@@ -13,148 +13,86 @@ import { Pool } from 'undici'
  * `--quick` for a short run, `--json` for one JSON document.
  */
 
-/** Not part of the public surface: taken from the compiled package. */
-interface HttpClient {
-  request(request: {
-    readonly method: 'GET' | 'PUT'
-    readonly origin: { readonly protocol: 'http:'; readonly host: string; readonly port: number }
-    readonly target: string
-    readonly headers: Readonly<Record<string, string>>
-    readonly body?: readonly Uint8Array[]
-    readonly place?: () => Uint8Array | undefined
-    readonly idempotent: boolean
-  }): Promise<{ readonly status: number; readonly body: Uint8Array }>
-  close(): Promise<void>
-}
-
 const IN_FLIGHT = 16
 const KIB = 1024
 const quick = process.argv.includes('--quick')
+const json = process.argv.includes('--json')
 const ROUNDS = quick ? 3 : 7
-/** Bytes a round, and the bounds of how many requests they are cut into. */
+/** Bytes a round, and the most requests that they are cut into. */
 const ROUND_BYTES = (quick ? 256 : 1024) * 2 ** 20
 const MOST_REQUESTS = quick ? 4_000 : 16_000
+const SIZES = { get: [4, 64, 128, 1024, 8192], put: [64, 1024, 16_384] }
 
-/** As long as those of a signed request. */
-const HEADERS = {
-  'x-amz-date': '20260101T000000Z',
-  'x-amz-content-sha256': 'UNSIGNED-PAYLOAD',
-  authorization: `AWS4-HMAC-SHA256 Credential=${'A'.repeat(20)}/20260101/us-east-1/s3/aws4_request, SignedHeaders=host;x-amz-content-sha256;x-amz-date, Signature=${'0'.repeat(64)}`,
-}
+const here = dirname(fileURLToPath(import.meta.url))
+const root = join(here, '..', '..', '..')
 
-const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
-
-/** One request, whose body lands in `memory` or is `memory`. */
-type Send = (memory: Uint8Array) => Promise<unknown>
-
-interface Contender {
-  get(size: number): Send
-  put(size: number): Send
-}
-
-async function ours(port: number): Promise<{ contender: Contender; close(): Promise<void> }> {
-  const path = join(root, 'dist', 'storage', 'http', 'client.js')
-  const { openHttpClient } = (await import(pathToFileURL(path).href)) as { openHttpClient(): HttpClient }
-  const client = openHttpClient()
-  const to = { origin: { protocol: 'http:', host: '127.0.0.1', port }, headers: HEADERS, idempotent: true } as const
-  return {
-    contender: {
-      get: (size) => (memory) => client.request({ ...to, method: 'GET', target: `/${size}`, place: () => memory }),
-      put: () => (memory) => client.request({ ...to, method: 'PUT', target: '/', body: [memory] }),
-    },
-    close: () => client.close(),
-  }
-}
-
-function undici(port: number): { contender: Contender; close(): Promise<void> } {
-  const pool = new Pool(`http://127.0.0.1:${port}`, { connections: IN_FLIGHT, pipelining: 1 })
-  return {
-    contender: {
-      get: (size) => async () => {
-        const { body } = await pool.request({ method: 'GET', path: `/${size}`, headers: HEADERS })
-        return body.arrayBuffer()
-      },
-      put: () => async (memory) => {
-        const { body } = await pool.request({ method: 'PUT', path: '/', headers: HEADERS, body: memory })
-        return body.arrayBuffer()
-      },
-    },
-    close: () => pool.close(),
-  }
-}
-
-interface Cost {
-  /** Microseconds of CPU for one request. */
-  readonly cpu: number
-  readonly user: number
-  readonly perSecond: number
-}
-
-async function cost(send: Send, memories: readonly Uint8Array[], requests: number): Promise<Cost> {
-  let left = requests
-  const lane = async (memory: Uint8Array) => {
-    while (left-- > 0) await send(memory)
-  }
-  const start = performance.now()
-  const before = process.cpuUsage()
-  await Promise.all(memories.map(lane))
-  const { user, system } = process.cpuUsage(before)
-  return {
-    cpu: (user + system) / requests,
-    user: user / requests,
-    perSecond: (requests * 1000) / (performance.now() - start),
-  }
-}
-
-function median(costs: readonly Cost[]): Cost {
-  const sorted = [...costs].sort((a, b) => a.cpu - b.cpu)
-  return sorted[sorted.length >> 1] ?? { cpu: 0, user: 0, perSecond: 0 }
-}
-
-async function startServer(): Promise<{ port: number; stop(): void }> {
+async function startServer(): Promise<{ port: string; stop(): void }> {
   const folder = join(root, 'build', 'bench', 'storage')
   const program = join(folder, 'server')
   mkdirSync(folder, { recursive: true })
   execFileSync(process.env.CC ?? 'cc', ['-O2', '-o', program, join(root, 'bench', 'storage', 'server.c')])
-  // Away from the core that this process is bound to, where it is bound to the last.
-  const command = cpus().length > 1 && process.platform === 'linux' ? ['taskset', '-c', '0', program] : [program]
-  const [name = program, ...rest] = command
-  const child = spawn(name, rest, { stdio: ['pipe', 'pipe', 'inherit'] })
-  const [line] = (await once(createInterface(child.stdout), 'line')) as [string]
-  return { port: Number(line), stop: () => child.stdin.end() }
+  // Not on the core that this process may be bound to: neither is to wait for the other.
+  const bound = cpus().length > 1 && process.platform === 'linux'
+  const child = spawn(bound ? 'taskset' : program, bound ? ['-c', '0', program] : [], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+  })
+  const [port] = (await once(createInterface(child.stdout), 'line')) as [string]
+  return { port, stop: () => child.stdin.end() }
+}
+
+async function startContender(name: ContenderName, port: string): Promise<ChildProcess> {
+  const child = fork(join(here, 'contender.js'), [name, port, `${IN_FLIGHT}`])
+  await once(child, 'message')
+  return child
+}
+
+async function measure(contender: ChildProcess, task: Task): Promise<Cost> {
+  contender.send(task)
+  const [cost] = (await once(contender, 'message')) as [Cost]
+  return cost
+}
+
+const cpuOf = ({ user, system }: Cost) => user + system
+
+function median(costs: readonly Cost[]): Cost {
+  const middle = [...costs].sort((a, b) => cpuOf(a) - cpuOf(b))[costs.length >> 1]
+  if (middle === undefined) throw new Error('nothing was measured')
+  return middle
+}
+
+function line({ operation, size }: Task, ours: Cost, undici: Cost): string {
+  const each = (cost: Cost) =>
+    `${cpuOf(cost).toFixed(1).padStart(8)} (user ${cost.user.toFixed(1)}, ${Math.round(cost.perSecond)}/s)`
+  const ratio = (cpuOf(undici) / cpuOf(ours)).toFixed(1)
+  return `${operation} ${`${size / KIB} KiB`.padStart(10)}: ${each(ours)}   undici ${each(undici)}   ${ratio} x`
 }
 
 const server = await startServer()
-const mine = await ours(server.port)
-const theirs = undici(server.port)
+const ours = await startContender('ours', server.port)
+const undici = await startContender('undici', server.port)
 const rows: unknown[] = []
-if (!process.argv.includes('--json'))
-  console.log(`CPU of the client, us per request (user + system), ${IN_FLIGHT} in flight, ${cpus()[0]?.model.trim()}`)
-for (const [operation, sizes] of [
-  ['get', [4, 64, 128, 1024, 8192]],
-  ['put', [64, 1024, 16_384]],
-] as const) {
-  for (const size of sizes.map((kib) => kib * KIB)) {
-    const memories = Array.from({ length: IN_FLIGHT }, () => Buffer.alloc(size, 1))
+if (!json) console.log(`client CPU, us per request, ${IN_FLIGHT} in flight, ${cpus()[0]?.model.trim()}`)
+for (const operation of ['get', 'put'] as const) {
+  for (const kib of SIZES[operation]) {
+    const size = kib * KIB
     const requests = Math.min(MOST_REQUESTS, Math.max(64, Math.round(ROUND_BYTES / size)))
-    const costs: { ours: Cost[]; undici: Cost[] } = { ours: [], undici: [] }
-    const sends = { ours: mine.contender[operation](size), undici: theirs.contender[operation](size) }
+    const task = { operation, size, requests }
+    const costs: Record<ContenderName, Cost[]> = { ours: [], undici: [] }
     for (let round = 0; round <= ROUNDS; round++) {
-      for (const name of ['ours', 'undici'] as const) {
-        const measured = await cost(sends[name], memories, requests)
-        if (round > 0) costs[name].push(measured)
+      const a = await measure(ours, task)
+      const b = await measure(undici, task)
+      // The first is for warming up.
+      if (round > 0) {
+        costs.ours.push(a)
+        costs.undici.push(b)
       }
     }
     const [a, b] = [median(costs.ours), median(costs.undici)]
-    rows.push({ operation, bytes: size, ours: a, undici: b, ratio: b.cpu / a.cpu })
-    if (!process.argv.includes('--json'))
-      console.log(
-        `${operation} ${`${size / KIB} KiB`.padStart(10)}: ${a.cpu.toFixed(1).padStart(8)} (user ${a.user.toFixed(1)}, ${Math.round(a.perSecond)}/s)` +
-          ` · undici ${b.cpu.toFixed(1).padStart(8)} (user ${b.user.toFixed(1)}) · ${(b.cpu / a.cpu).toFixed(1)} x`,
-      )
+    rows.push({ ...task, ours: a, undici: b, ratio: cpuOf(b) / cpuOf(a) })
+    if (!json) console.log(line(task, a, b))
   }
 }
-if (process.argv.includes('--json')) console.log(JSON.stringify({ inFlight: IN_FLIGHT, rows }))
-await mine.close()
-await theirs.close()
+if (json) console.log(JSON.stringify({ inFlight: IN_FLIGHT, rows }))
+ours.disconnect()
+undici.disconnect()
 server.stop()

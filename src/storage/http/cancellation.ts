@@ -1,8 +1,11 @@
-import type { Exchange } from './exchange.ts'
+/** What a signal can end. */
+export interface Cancellable {
+  cancel(reason: unknown): void
+}
 
 /** The requests under way that one signal ends. */
 class Watch {
-  readonly exchanges = new Set<Exchange>()
+  readonly members = new Set<Cancellable>()
   readonly #signal: AbortSignal
 
   constructor(signal: AbortSignal) {
@@ -15,7 +18,7 @@ class Watch {
   }
 
   readonly #aborted = (): void => {
-    for (const exchange of [...this.exchanges]) exchange.cancel(this.#signal.reason)
+    for (const member of [...this.members]) member.cancel(this.#signal.reason)
   }
 }
 
@@ -26,18 +29,18 @@ class Watch {
 export class Cancellations {
   readonly #watches = new Map<AbortSignal, Watch>()
 
-  add(signal: AbortSignal, exchange: Exchange): void {
+  add(signal: AbortSignal, member: Cancellable): void {
     let watch = this.#watches.get(signal)
     if (watch === undefined) {
       watch = new Watch(signal)
       this.#watches.set(signal, watch)
     }
-    watch.exchanges.add(exchange)
+    watch.members.add(member)
   }
 
-  delete(signal: AbortSignal, exchange: Exchange): void {
+  delete(signal: AbortSignal, member: Cancellable): void {
     const watch = this.#watches.get(signal)
-    if (watch === undefined || !watch.exchanges.delete(exchange) || watch.exchanges.size > 0) return
+    if (watch === undefined || !watch.members.delete(member) || watch.members.size > 0) return
     watch.end()
     this.#watches.delete(signal)
   }

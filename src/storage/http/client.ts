@@ -10,8 +10,7 @@ import { Trust } from './secure.ts'
 import { Ticker } from './ticker.ts'
 import type { HttpClient, HttpClientOptions, HttpCounters, HttpRequest, HttpResponse, Origin } from './types.ts'
 
-/** What holds where nothing else is said. */
-export const HTTP_CLIENT_DEFAULTS: HttpClientOptions = {
+const DEFAULTS: HttpClientOptions = {
   connections: 64,
   connectTimeout: 5_000,
   firstByteTimeout: 30_000,
@@ -20,7 +19,7 @@ export const HTTP_CLIENT_DEFAULTS: HttpClientOptions = {
   verifyTls: true,
 }
 
-const OPTION_NAMES = [...Object.keys(HTTP_CLIENT_DEFAULTS), 'ca']
+const OPTION_NAMES = [...Object.keys(DEFAULTS), 'ca']
 
 /** A day, in milliseconds: more is no time-out. */
 const MAX_TIMEOUT = 24 * 3600 * 1000
@@ -30,7 +29,8 @@ const SCRATCH = 16 * 1024
 
 /**
  * An HTTP/1.1 client for object stores: few origins, many requests, bodies read straight into the caller's memory.
- * Connections are kept alive and carry one request at a time. E_USAGE and E_CONFIG for options that are none.
+ * Connections are kept alive and carry one request at a time. Defaults: 64 connections, 5 s to connect, 30 s to the
+ * first byte, 30 s of stall, 20 s idle, certificates checked. E_USAGE and E_CONFIG for options that are none.
  */
 export function openHttpClient(options: Partial<HttpClientOptions> = {}): HttpClient {
   return new Client(checkOptions(options))
@@ -102,7 +102,7 @@ class Client implements HttpClient {
 
 function checkOptions(given: Partial<HttpClientOptions>): HttpClientOptions {
   knownOptions('an HTTP client', given, OPTION_NAMES)
-  const options = { ...HTTP_CLIENT_DEFAULTS, ...given }
+  const options = { ...DEFAULTS, ...given }
   positiveInteger('connections', options.connections)
   positiveInteger('connectTimeout', options.connectTimeout, MAX_TIMEOUT)
   positiveInteger('firstByteTimeout', options.firstByteTimeout, MAX_TIMEOUT)

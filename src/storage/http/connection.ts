@@ -14,12 +14,10 @@ import type { HeaderFields, HttpResponse } from './types.ts'
 export interface ConnectionOwner {
   /** It may carry the next exchange. */
   freed(connection: Connection): void
-  /** It carries nothing any more. */
-  dropped(connection: Connection): void
+  /** It carries nothing any more; `stale` was sent on it, which was dead already, and may be sent again. */
+  dropped(connection: Connection, stale?: Exchange): void
   /** Its socket is closed. */
   closed(connection: Connection): void
-  /** What the exchange was sent on was dead already. */
-  resend(exchange: Exchange): void
 }
 
 type Phase = 'connecting' | 'idle' | 'sending' | 'waiting' | 'receiving' | 'closed'
@@ -107,7 +105,7 @@ export class Connection implements Carrier, Ticking {
   }
 
   /** Closes it, whatever it carries: that is settled by whoever calls. */
-  drop(): void {
+  drop(stale?: Exchange): void {
     if (this.#phase === 'closed') return
     this.#phase = 'closed'
     this.#opened = undefined
@@ -117,7 +115,7 @@ export class Connection implements Carrier, Ticking {
     this.#sender.stop()
     this.#reader.clear()
     this.#socket.destroy()
-    this.#owner.dropped(this)
+    this.#owner.dropped(this, stale)
   }
 
   release(exchange: Exchange): void {
@@ -245,9 +243,8 @@ export class Connection implements Carrier, Ticking {
       this.drop()
     } else if (!this.#isHeard) {
       const isStale = this.#exchanges > 1 && exchange.request.idempotent
-      this.drop()
-      if (isStale) this.#owner.resend(exchange)
-      else exchange.fail('E_NETWORK', `${lostReason(error)} before an answer came`, { cause: error })
+      this.drop(isStale ? exchange : undefined)
+      if (!isStale) exchange.fail('E_NETWORK', `${lostReason(error)} before an answer came`, { cause: error })
     } else if (error !== undefined) {
       this.#fail(
         new HeadraceError('E_NETWORK', `${lostReason(error)} before the answer was complete`, { cause: error }),

@@ -1,5 +1,5 @@
 import { type ErrorCode, type ErrorDetails, HeadraceError } from '../../errors.ts'
-import type { Cancellations } from './cancellation.ts'
+import type { Cancellable, Cancellations } from './cancellation.ts'
 import { urlOf } from './request-head.ts'
 import type { HttpRequest, HttpResponse } from './types.ts'
 
@@ -9,7 +9,7 @@ export interface Carrier {
 }
 
 /** One request until its promise is settled. */
-export class Exchange {
+export class Exchange implements Cancellable {
   readonly request: HttpRequest
   /** The request up to its body. */
   readonly head: string

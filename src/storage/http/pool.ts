@@ -68,21 +68,21 @@ export class Pool implements ConnectionOwner, Dialler, Carrier {
     else connection.start(next)
   }
 
-  dropped(connection: Connection): void {
+  dropped(connection: Connection, stale?: Exchange): void {
     const idle = this.#idle.lastIndexOf(connection)
     if (idle >= 0) this.#idle.splice(idle, 1)
-    if (this.#connections.delete(connection)) this.#dialAsNeeded()
+    if (!this.#connections.delete(connection)) return
+    if (stale !== undefined) {
+      this.#parts.counters.staleConnections++
+      // On a connection of its own: those that are idle may be as dead as this one.
+      this.#dial(stale)
+    }
+    this.#dialAsNeeded()
   }
 
   closed(connection: Connection): void {
     this.#sockets.delete(connection)
     if (this.#sockets.size === 0) this.#emptied?.()
-  }
-
-  resend(exchange: Exchange): void {
-    this.#parts.counters.staleConnections++
-    // On a connection of its own: those that are idle may be as dead as the one before.
-    this.#dial(exchange)
   }
 
   connect(address: string, opened: (error: unknown) => void): Connection {

@@ -29,7 +29,9 @@ export interface HttpRequest {
   readonly body?: readonly Uint8Array[]
   /**
    * Where the body of an answer lands, asked once its head is there: memory of exactly the body's length. Without it,
-   * or where it says undefined, the body is collected, up to `maxBody` bytes. What it throws ends the exchange.
+   * or where it says undefined, the body is collected, up to `maxBody` bytes. What it throws ends the exchange. It is
+   * not asked where there is no body at all (HEAD, 204, 304). The system writes to the memory: it must be neither
+   * detached nor freed before the promise is settled, and nothing is written to it afterwards.
    */
   readonly place?: (head: HttpHead) => Uint8Array | undefined
   /** Bytes; E_LIMIT above. 16 MiB where absent. */
@@ -85,7 +87,8 @@ export interface HttpCounters {
 
 /**
  * Errors: E_NETWORK (refused, reset, name not found, TLS), E_TIMEOUT (names which), E_CANCELLED, E_CORRUPT (an answer
- * that is not HTTP, or ends early), E_LIMIT. Statuses are not errors, redirects are not followed: both are the protocol's.
+ * that is not HTTP, or ends early), E_LIMIT, E_USAGE (a request that cannot be written as it stands), E_STATE (the client
+ * is closed). Statuses are not errors, redirects are not followed: both are the protocol's.
  */
 export interface HttpClient {
   request(request: HttpRequest): Promise<HttpResponse>

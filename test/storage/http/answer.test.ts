@@ -321,7 +321,7 @@ describe('however it is cut', () => {
           if (!isHeadraceError(error)) throw error
         }
       }),
-      { numRuns: 1000 },
+      { numRuns: 500 },
     )
   })
 

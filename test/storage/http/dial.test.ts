@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { failing } from '../conformance.ts'
+import { identity } from './certificate.ts'
 import { Fixture } from './fixture.ts'
 import { ExactServer, get, sized, sleep, textOf } from './server.ts'
 
@@ -78,6 +79,20 @@ describe('a host', () => {
     )
     expect(failure).toEqual(failing('E_NETWORK', `127.0.0.3:${port}: connection refused`))
     expect(failure).toMatchObject({ details: { hint: 'is the server running, and is that its port?' } })
+  })
+
+  test.runIf(isLinux)('falls to the next address where one takes the connection and says nothing', async () => {
+    names.set('mute.test', ['127.0.0.2', '127.0.0.1'])
+    here.open({ connectTimeout: 400, verifyTls: false })
+    await here.serve(({ socket }) => socket.write(sized('x')), { tls: identity('mute.test', 'DNS:mute.test') })
+    const mute = await ExactServer.start(() => {}, { host: '127.0.0.2', port: here.server.port })
+    const start = performance.now()
+    const { peer } = await here.client.request(get(here.server.origin('https:', 'mute.test')))
+    expect(peer).toBe(`127.0.0.1:${here.server.port}`)
+    // Half of the time was the first one's.
+    expect(performance.now() - start).toBeGreaterThan(150)
+    expect(mute.connections).toBe(1)
+    await mute.close()
   })
 
   test('that nobody knows is E_NETWORK', async () => {

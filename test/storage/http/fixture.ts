@@ -17,7 +17,7 @@ export class Fixture {
       this.#server = undefined
       if (server === undefined) return
       // A socket that is not read does not notice that the other end is closed.
-      for (const socket of server.sockets) socket.resume()
+      for (const socket of server.sockets) socket.removeAllListeners('data').resume()
       await expect.poll(() => server.sockets.size, { interval: 2 }).toBe(0)
       await server.close()
     })

@@ -166,6 +166,20 @@ describe('a kept-alive connection that turns out to be dead', () => {
     expect(here.server.received).toHaveLength(2)
   })
 
+  test('is replaced within the number of connections', async () => {
+    here.open({ connections: 1 })
+    let most = 0
+    await here.serve(({ socket, connection, request }) => {
+      most = Math.max(most, here.client.counters.openConnections)
+      if (connection === 0 && request === 1) socket.destroy()
+      else socket.write(sized(`${connection}`))
+    })
+    await request()
+    const answers = await Promise.all([request(), request(), request()])
+    expect(answers.map(({ body }) => textOf(body))).toEqual(['1', '1', '1'])
+    expect(most).toBe(1)
+  })
+
   test('is replaced by a fresh one, not by another idle one', async () => {
     await here.serve(async ({ socket, request, connection }) => {
       if (request === 1 && connection < 4) socket.destroy()

@@ -58,23 +58,32 @@ export class ExactServer {
     const connection = this.connections++
     let request = 0
     let isHeard = false
-    let pending: Buffer = Buffer.alloc(0)
+    let pieces: Buffer[] = []
+    /** Bytes of the pieces, and how many there must be for another look at them. */
+    let size = 0
+    let wanted = 0
     this.sockets.add(socket)
     this.onConnection(socket)
     socket.on('error', () => {})
     socket.on('close', () => this.sockets.delete(socket))
     socket.on('data', (data: Buffer) => {
-      pending = Buffer.concat([pending, data])
-      while (true) {
+      pieces.push(data)
+      size += data.length
+      while (size >= wanted) {
+        const pending = Buffer.concat(pieces)
+        pieces = [pending]
         const end = pending.indexOf('\r\n\r\n')
         if (end < 0) return
         const head = pending.toString('latin1', 0, end + 4)
         if (!isHeard) this.onHead(socket)
         isHeard = true
         const length = Number(/^content-length: (\d+)\r$/im.exec(head)?.[1] ?? 0)
-        if (pending.length < end + 4 + length) return
+        wanted = end + 4 + length
+        if (size < wanted) return
         const body = Buffer.from(pending.subarray(end + 4, end + 4 + length))
-        pending = pending.subarray(end + 4 + length)
+        pieces = [pending.subarray(wanted)]
+        size -= wanted
+        wanted = 0
         const received = { head, body, socket, connection, request: request++ }
         this.received.push(received)
         answer(received)

@@ -61,6 +61,21 @@ describe('time is up', () => {
     expect(timing.end - timing.sent).toBeGreaterThan(300)
   })
 
+  test('not while the server takes bytes, however slowly', async () => {
+    // The system takes the next bytes once a third of its own memory is free again: up to 1.4 MB on the loopback.
+    here.open({ ...generous, stallTimeout: 1000 })
+    await here.serving(sized('x'))
+    here.server.onConnection = (socket) =>
+      socket.on('data', () => {
+        socket.pause()
+        setTimeout(() => socket.resume(), 8)
+      })
+    const body = [Buffer.alloc(12 * 2 ** 20)]
+    const { timing } = await here.client.request(get(here.server.origin(), { method: 'PUT', body }))
+    expect(here.server.received[0]?.body).toHaveLength(12 * 2 ** 20)
+    expect(timing.end - timing.sent).toBeGreaterThan(1100)
+  })
+
   test('not because this process was busy for long', async () => {
     here.open({ ...generous, firstByteTimeout: 60 })
     await here.serve(({ socket }) => setTimeout(() => socket.write(sized('x')), 20))

@@ -1,34 +1,10 @@
-import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { TLSSocket } from 'node:tls'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { failing } from '../conformance.ts'
+import { type Identity, identity } from './certificate.ts'
 import { Fixture } from './fixture.ts'
 import { get, type Received, sized, sleep, textOf } from './server.ts'
-
-const folder = mkdtempSync(join(tmpdir(), 'headrace-tls-'))
-
-interface Identity {
-  readonly cert: string
-  readonly key: string
-}
-
-/** A certificate for these names that is signed by itself. */
-function identity(name: string, names: string): Identity {
-  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)]
-  execFileSync(
-    'openssl',
-    [
-      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'],
-      ...['-subj', `/CN=${name}`, '-addext', `subjectAltName=${names}`, '-keyout', key, '-out', cert],
-    ],
-    { stdio: 'ignore' },
-  )
-  return { cert: readFileSync(cert, 'utf8'), key: readFileSync(key, 'utf8') }
-}
 
 let local: Identity
 let other: Identity
@@ -36,13 +12,12 @@ beforeAll(() => {
   local = identity('localhost', 'DNS:localhost,IP:127.0.0.1')
   other = identity('other', 'DNS:other.test')
 })
-afterAll(() => rmSync(folder, { recursive: true }))
 
 describe('over TLS', () => {
   const here = new Fixture()
   const request = (more: Parameters<typeof get>[1] = {}, host = '127.0.0.1') =>
     here.client.request(get(here.server.origin('https:', host), more))
-  const serve = (answer: (received: Received) => void, tls: Identity & { ALPNProtocols?: string[] } = local) =>
+  const serve = (answer: (received: Received) => void, tls: Identity & { readonly ALPNProtocols?: string[] } = local) =>
     here.serve(answer, { tls })
 
   test('a server whose authority was named is trusted, by name and by address', async () => {
