@@ -10,8 +10,9 @@ import { HeadraceError } from '../../errors.ts'
 const MAX_DEPTH = 32
 /** Bytes; a page of 1,000 keys of 1,024 letters, each written as `%XX%XX%XX%XX`, is 13 MB. */
 const MAX_BYTES = 64 * 2 ** 20
-/** Element names longer than any of S3's. */
+/** Letters: element names longer than any of S3's. */
 const MAX_NAME = 256
+const MAX_PLAIN = 256
 
 export interface XmlHandler {
   open?(name: string): void
@@ -25,7 +26,7 @@ function refuse(reason: string): never {
   throw new HeadraceError('E_CORRUPT', `the answer is not the XML that it should be: ${reason}`)
 }
 
-function entity(reference: string, body: string): string {
+function entity(body: string): string {
   const named = Object.hasOwn(ENTITIES, body) ? ENTITIES[body] : undefined
   if (named !== undefined) return named
   const code = /^#\d{1,7}$/.test(body)
@@ -33,17 +34,26 @@ function entity(reference: string, body: string): string {
     : /^#x[0-9a-f]{1,6}$/i.test(body)
       ? Number.parseInt(body.slice(2), 16)
       : Number.NaN
-  // Half a surrogate pair is no character; the rest is left to what the text is compared with.
-  if (!(code > 0 && code <= 0x10ffff) || (code >= 0xd800 && code < 0xe000)) refuse(`the reference ${reference}`)
+  // Half a surrogate pair is no character.
+  if (!(code > 0 && code <= 0x10ffff) || (code >= 0xd800 && code < 0xe000)) refuse(`the reference &${body};`)
   return String.fromCodePoint(code)
 }
 
+/** Names of entities and numbers are no longer. */
+const MAX_REFERENCE = 12
+
 function decodeText(text: string): string {
-  if (!text.includes('&')) return text
-  const decoded = text.replace(/&([^;&]{0,12});/g, entity)
-  // A single pass: what is decoded to `&` is not decoded again. A bare `&` is an error in XML.
-  if (/&(?![^;&]{0,12};)/.test(text)) refuse('an & that begins no reference')
-  return decoded
+  let amp = text.indexOf('&')
+  if (amp < 0) return text
+  let decoded = ''
+  let from = 0
+  for (; amp >= 0; amp = text.indexOf('&', from)) {
+    const end = text.indexOf(';', amp)
+    if (end < 0 || end - amp > MAX_REFERENCE) refuse('an & that begins no reference')
+    decoded += text.slice(from, amp) + entity(text.slice(amp + 1, end))
+    from = end + 1
+  }
+  return decoded + text.slice(from)
 }
 
 /** A tag's name: up to white space, `/` or the end. Attributes may hold `>` only within quotes. */
@@ -80,49 +90,73 @@ export function scanXml(body: Uint8Array | string, handler: XmlHandler): void {
   if (body.length > MAX_BYTES) refuse(`it has ${body.length} bytes`)
   const xml = typeof body === 'string' ? body : Buffer.from(body.buffer, body.byteOffset, body.length).toString('utf8')
   const names: string[] = []
+  // Tags without attributes that were looked at before: a list has a handful of them, thousands of times.
+  const plain = new Set<string>()
   let at = xml.charCodeAt(0) === 0xfeff ? 1 : 0
-  let text = ''
+  /** What stood before a comment or CDATA, which end no element. */
+  let before = ''
   let ended = false
   for (;;) {
     const open = xml.indexOf('<', at)
-    const raw = open < 0 ? xml.slice(at) : xml.slice(at, open)
-    if (names.length > 0) text = text === '' ? raw : text + raw
-    else if (raw.trim() !== '') refuse('text outside of its element')
     if (open < 0) break
+    if (names.length === 0 && !isBlank(xml, at, open)) refuse('text outside of its element')
     const next = xml.charCodeAt(open + 1)
     if (next === 0x2f) {
-      const close = skipTo(xml, '>', open)
       const name = names.pop()
-      if (name === undefined || xml.slice(open + 2, close).trimEnd() !== name)
-        refuse(`</${xml.slice(open + 2, open + 34)} ends ${name ?? 'nothing'}`)
-      handler.close(name, decodeText(text))
-      text = ''
+      if (name === undefined || !xml.startsWith(name, open + 2)) refuse(misplaced(xml, open, name))
+      const end = open + 2 + name.length
+      const close = xml.charCodeAt(end) === 0x3e ? end : skipTo(xml, '>', end)
+      if (!isBlank(xml, end, close)) refuse(misplaced(xml, open, name))
+      handler.close(name, decodeText(before === '' ? xml.slice(at, open) : before + xml.slice(at, open)))
+      before = ''
       ended = names.length === 0
       at = close + 1
     } else if (next === 0x3f) {
+      before += xml.slice(at, open)
       at = skipTo(xml, '?>', open) + 2
     } else if (next === 0x21) {
+      before += xml.slice(at, open)
       if (xml.startsWith('<!--', open)) at = skipTo(xml, '-->', open + 4) + 3
       else if (xml.startsWith('<![CDATA[', open) && names.length > 0) {
         const close = skipTo(xml, ']]>', open)
-        text += xml.slice(open + 9, close).replaceAll('&', '&amp;')
+        before += xml.slice(open + 9, close).replaceAll('&', '&amp;')
         at = close + 3
       } else refuse('it has a document type')
     } else {
       if (ended) refuse('there is a second document behind it')
-      const close = tagEnd(xml, open + 1)
-      const empty = xml.charCodeAt(close - 1) === 0x2f
-      const name = nameOf(xml.slice(open + 1, empty ? close - 1 : close))
+      let close = skipTo(xml, '>', open)
+      let name = xml.slice(open + 1, close)
+      let empty = false
+      if (!plain.has(name)) {
+        close = tagEnd(xml, open + 1)
+        empty = xml.charCodeAt(close - 1) === 0x2f
+        const tag = xml.slice(open + 1, empty ? close - 1 : close)
+        name = nameOf(tag)
+        if (!empty && name.length === tag.length && plain.size < MAX_PLAIN) plain.add(name)
+      }
       handler.open?.(name)
       if (empty) {
         handler.close(name, '')
         ended = names.length === 0
       } else if (names.push(name) > MAX_DEPTH) refuse(`elements are nested more than ${MAX_DEPTH} deep`)
-      text = ''
+      before = ''
       at = close + 1
     }
   }
+  if (!isBlank(xml, at, xml.length)) refuse(names.length > 0 ? 'it ends too early' : 'text outside of its element')
   if (!ended) refuse('it ends too early')
+}
+
+function isBlank(xml: string, from: number, to: number): boolean {
+  for (let at = from; at < to; at++) {
+    const unit = xml.charCodeAt(at)
+    if (unit !== 0x20 && unit !== 0x0a && unit !== 0x0d && unit !== 0x09) return false
+  }
+  return true
+}
+
+function misplaced(xml: string, open: number, name: string | undefined): string {
+  return `${xml.slice(open, open + 32)} ends ${name ?? 'nothing'}`
 }
 
 export interface XmlElement {

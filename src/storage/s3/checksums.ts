@@ -1,14 +1,20 @@
 import { createHash } from 'node:crypto'
-import { crc32 } from 'node:zlib'
+import zlib from 'node:zlib'
 import { HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
 import type { HeaderFields } from '../http/types.ts'
 import type { Checksum } from '../types.ts'
 
-/** What S3 can keep of an object, fastest first. */
-const ALGORITHMS = ['crc32c', 'crc64nvme', 'crc32', 'sha1', 'sha256'] as const
+type Algorithm = 'crc32c' | 'crc64nvme' | 'crc32' | 'sha1' | 'sha256'
 
-type Algorithm = (typeof ALGORITHMS)[number]
+/** What S3 can keep of an object and Node can compute, fastest first. CRC-32 came to Node with 20.15. */
+const ALGORITHMS: readonly Algorithm[] = [
+  'crc32c',
+  'crc64nvme',
+  ...(typeof zlib.crc32 === 'function' ? (['crc32'] as const) : []),
+  'sha1',
+  'sha256',
+]
 
 /** Digits of hex. */
 const LENGTHS: Readonly<Record<Algorithm, number>> = { crc32c: 8, crc64nvme: 16, crc32: 8, sha1: 40, sha256: 64 }
@@ -50,7 +56,7 @@ function compute(algorithm: Checksum['algorithm'], data: Uint8Array): string {
     case 'crc64nvme':
       return native.crc64nvme(data).toString(16).padStart(16, '0')
     case 'crc32':
-      return hexOf(crc32(data))
+      return hexOf(zlib.crc32(data))
     default:
       return createHash(algorithm).update(data).digest('hex')
   }

@@ -191,38 +191,27 @@ export class S3Connection {
           : target.path
         : `${target.path}/${encodeKey(operation.path)}`
     const query = operation.query === undefined ? '' : canonicalQuery(operation.query)
-    const { method, headers, plain, body, place, maxBody, idempotent } = operation
-    const origin = redirect?.origin ?? target.origin
-    const host = redirect === undefined ? target.host : hostHeader(redirect.origin)
-    const request: Mutable<HttpRequest> = {
-      method,
-      origin,
-      target: redirect?.target ?? (query === '' ? path : `${path}?${query}`),
-      headers: { host, ...headers, ...plain },
-      idempotent,
-      ...(body !== undefined && { body }),
-      ...(place !== undefined && { place }),
-      ...(maxBody !== undefined && { maxBody }),
-    }
+    const { method, plain, body, place, maxBody, idempotent } = operation
+    const [host, origin, asked] =
+      redirect === undefined
+        ? [target.host, target.origin, query === '' ? path : `${path}?${query}`]
+        : [hostHeader(redirect.origin), redirect.origin, redirect.target]
+    const headers: Record<string, string> = { host, ...operation.headers }
     // Another host gets no signature: it was not the one that the user trusts with it.
-    if (credentials === undefined || redirect?.trusted === false) return request
-    const payload = this.#payload(operation.body)
-    const signed: Record<string, string> = {
-      host,
-      ...headers,
-      'x-amz-content-sha256': payload,
-      'x-amz-date': amzDate(Date.now() + this.#skew),
+    if (credentials !== undefined && redirect?.trusted !== false) {
+      const payload = this.#payload(body)
+      headers['x-amz-content-sha256'] = payload
+      headers['x-amz-date'] = amzDate(Date.now() + this.#skew)
+      if (credentials.sessionToken !== undefined) headers['x-amz-security-token'] = credentials.sessionToken
+      const [signedPath = '', signedQuery = ''] = redirect === undefined ? [path, query] : asked.split('?')
+      const signed = { method, path: signedPath, query: signedQuery, headers, payload }
+      headers.authorization = this.#signerFor(credentials).authorize(signed)
     }
-    if (credentials.sessionToken !== undefined) signed['x-amz-security-token'] = credentials.sessionToken
-    const [signedPath = '', signedQuery = ''] = redirect === undefined ? [path, query] : redirect.target.split('?')
-    const authorization = this.#signerFor(credentials).authorize({
-      method,
-      path: signedPath,
-      query: signedQuery,
-      headers: signed,
-      payload,
-    })
-    request.headers = { ...signed, ...plain, authorization }
+    if (plain !== undefined) for (const name in plain) headers[name] = plain[name] ?? ''
+    const request: Mutable<HttpRequest> = { method, origin, target: asked, headers, idempotent }
+    if (body !== undefined) request.body = body
+    if (place !== undefined) request.place = place
+    if (maxBody !== undefined) request.maxBody = maxBody
     return request
   }
 

@@ -117,7 +117,8 @@ export function s3Config(location: string, options: Readonly<Record<string, unkn
   const endpoints = endpointsOf(options.endpoint, env)
   const ordinary = endpoints === undefined && DNS_BUCKET.test(bucket) ? 'virtual' : 'path'
   const anonymous = truth('anonymous', options.anonymous ?? false)
-  const bundle = options.ca === undefined && env.AWS_CA_BUNDLE ? { ca: env.AWS_CA_BUNDLE } : {}
+  const secure = endpoints?.some(({ origin }) => origin.protocol === 'https:') ?? true
+  const bundle = secure && env.AWS_CA_BUNDLE ? { ca: env.AWS_CA_BUNDLE } : {}
   return {
     bucket,
     root,
@@ -136,6 +137,7 @@ export function s3Config(location: string, options: Readonly<Record<string, unkn
         ),
     checksums: oneOf('checksums', options.checksums ?? 'when-sent', ['when-sent', 'off']),
     signPayload: truth('signPayload', options.signPayload ?? false),
+    // Certificates take longer to read than a program without any would like to wait.
     remote: remoteOptions({ ...bundle, ...options }),
     given,
   }
