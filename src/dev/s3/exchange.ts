@@ -24,7 +24,7 @@ export interface Host extends Service {
   readonly faults: FaultDraws | undefined
 }
 
-interface Incoming {
+export interface Incoming {
   readonly message: IncomingMessage
   readonly response: ServerResponse
   readonly wire: Wire

@@ -2,8 +2,20 @@ import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { fromSystemError } from '../../errors.ts'
-import { exchange, type Host } from './exchange.ts'
+import { exchange, type Host, type Incoming } from './exchange.ts'
 import { Wire } from './wire.ts'
+
+interface Connection {
+  readonly number: number
+  /** Fires when it ends. */
+  readonly signal: AbortSignal
+  /** Its latest exchange. */
+  last: Promise<void>
+}
+
+function peerOf({ remoteAddress, remotePort }: Socket): string {
+  return `${remoteAddress} ${remotePort}`
+}
 
 /** Connections of an HTTP server, with what belongs to each. */
 export class HttpFront {
@@ -12,7 +24,7 @@ export class HttpFront {
   readonly #onDefect: (error: unknown) => void
   /** TCP's sockets by the peer's address: under TLS nothing else leads to them. */
   readonly #raw = new Map<string, Socket>()
-  readonly #connections = new WeakMap<Socket, { readonly number: number; readonly signal: AbortSignal }>()
+  readonly #connections = new WeakMap<Socket, Connection>()
   readonly #running = new Set<Promise<void>>()
 
   constructor(host: Host, tls: https.ServerOptions | undefined, onDefect: (error: unknown) => void) {
@@ -54,31 +66,39 @@ export class HttpFront {
   }
 
   #accept(socket: Socket): void {
-    const peer = `${socket.remoteAddress} ${socket.remotePort}`
+    const peer = peerOf(socket)
     const ended = new AbortController()
     this.#raw.set(peer, socket)
-    this.#connections.set(socket, { number: this.#host.log.nextConnection(), signal: ended.signal })
+    const number = this.#host.log.nextConnection()
+    this.#connections.set(socket, { number, signal: ended.signal, last: Promise.resolve() })
     socket.once('close', () => {
       if (this.#raw.get(peer) === socket) this.#raw.delete(peer)
       ended.abort()
     })
   }
 
+  /** One after the other on a connection: what a request changed, the next one sees. */
   #run(message: http.IncomingMessage, response: http.ServerResponse, expects: boolean): void {
-    const running = this.#exchange(message, response, expects).catch(this.#onDefect)
+    const { socket } = message
+    const raw = this.#raw.get(peerOf(socket))
+    const connection = raw === undefined ? undefined : this.#connections.get(raw)
+    if (raw === undefined || connection === undefined) return
+    const running = connection.last
+      .then(() => this.#exchange({ message, response, expects }, raw, connection))
+      .catch(this.#onDefect)
+    connection.last = running
     this.#running.add(running)
     void running.finally(() => this.#running.delete(running))
   }
 
-  async #exchange(message: http.IncomingMessage, response: http.ServerResponse, expects: boolean): Promise<void> {
-    const { socket } = message
-    const raw = this.#raw.get(`${socket.remoteAddress} ${socket.remotePort}`)
-    const connection = raw === undefined ? undefined : this.#connections.get(raw)
-    if (raw === undefined || connection === undefined) return
+  async #exchange(asked: Pick<Incoming, 'message' | 'response' | 'expects'>, raw: Socket, connection: Connection) {
+    const { message } = asked
+    // It came behind one that ended the connection.
+    if (connection.signal.aborted) return
     const started = performance.now()
     const entry = this.#host.log.begin(message.method ?? '', connection.number)
-    const wire = new Wire(socket, raw, connection.signal)
-    await exchange(this.#host, { message, response, wire, expects, entry }, this.#onDefect)
+    const wire = new Wire(message.socket, raw, connection.signal)
+    await exchange(this.#host, { ...asked, wire, entry }, this.#onDefect)
     entry.ms = performance.now() - started
   }
 }
