@@ -131,7 +131,8 @@ async function fromSdk(profile: string | undefined, env: Environment): Promise<C
   try {
     sdk = (await import(SDK_PROVIDER)) as SdkModule
   } catch (cause) {
-    if ((cause as NodeJS.ErrnoException).code !== 'ERR_MODULE_NOT_FOUND') throw sdkFailure(cause)
+    // Bundlers have words of their own for what Node calls ERR_MODULE_NOT_FOUND.
+    if (!(cause instanceof Error && /cannot find|could not resolve/i.test(cause.message))) throw sdkFailure(cause)
     throw new HeadraceError(
       'E_CREDENTIALS',
       `there are no S3 credentials in the options, in AWS_ACCESS_KEY_ID or in profile ${show(profile ?? profileName(env))}`,

@@ -161,7 +161,7 @@ export function readServerError({ status, headers, body }: HttpResponse): Server
   }
 }
 
-export function errorCode({ status, code }: ServerError): ErrorCode {
+function errorCode({ status, code }: ServerError): ErrorCode {
   const known = code !== undefined && Object.hasOwn(CODES, code) ? CODES[code] : undefined
   // A code that nobody knows, with a status that says to come again.
   return known ?? ofStatus(status === 200 ? 500 : status)

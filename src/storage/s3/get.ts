@@ -3,13 +3,14 @@ import { HeadraceError, isHeadraceError, throwIfAborted } from '../../errors.ts'
 import { allocate } from '../file/descriptor.ts'
 import type { HttpHead } from '../http/types.ts'
 import { checkRange, roomFor } from '../range.ts'
+import { rangeHeadOf, rangeText } from '../remote/range-head.ts'
 import { type RangeHead, type RangeRequest, rangedGet } from '../remote/ranged-get.ts'
 import type { CallOptions, GetOptions, ObjectBody, ObjectInfo } from '../types.ts'
 import { verifyChecksum } from './checksums.ts'
 import type { S3Connection } from './connection.ts'
 import type { ServerError } from './errors.ts'
 import { wholeKey } from './keys.ts'
-import { contentRange, infoOf, quotedEtag } from './object-headers.ts'
+import { infoOf, quotedEtag } from './object-headers.ts'
 
 const CHECKSUM_MODE = { 'x-amz-checksum-mode': 'ENABLED' } as const
 
@@ -80,7 +81,7 @@ export async function headObject(
       {
         ...shared,
         method: 'GET',
-        plain: { ...shared.plain, range: 'bytes=0-0' },
+        plain: { ...shared.plain, range: rangeText(0, 1) },
         maxBody: MAX_ERROR,
         read: () => undefined,
       },
@@ -112,7 +113,7 @@ export async function getObject(
   const body = await rangedGet(key, options, connection.config.remote, (request) =>
     fetchRange(connection, key, path, request),
   )
-  if (body !== undefined) guess.large = body.info.size > limit
+  if (body !== undefined && options.range === undefined) guess.large = body.info.size > limit
   return body
 }
 
@@ -160,6 +161,10 @@ function getWhole(
   )
 }
 
+function holdsBytes({ status }: HttpHead): boolean {
+  return status === 200 || status === 206
+}
+
 const PAST_END = Symbol('past the end')
 
 /** One range, for the engine that puts ranges together. */
@@ -175,14 +180,9 @@ async function fetchRange(
   const ranged = length !== undefined || offset > 0
   const changed = absentOrChanged<RangeHead | undefined>(key, url, ifMatch, undefined)
   let head: RangeHead | undefined
-  const placed = (answer: HttpHead, bytes: number | undefined): Uint8Array | undefined => {
-    if (answer.status === 206) {
-      const range = contentRange(answer.headers['content-range'])
-      if (bytes !== undefined && bytes !== range.length) throw cutShort(connection, key, bytes, range.length)
-      head = { info: infoOf(key, answer, range.size), offset: range.offset, length: range.length }
-    } else if (answer.status === 200 && bytes !== undefined)
-      head = { info: infoOf(key, answer, bytes), offset: 0, length: bytes }
-    else return undefined
+  const placed = (answer: HttpHead, bytes: number): Uint8Array => {
+    head = rangeHeadOf(key, answer, (_, headers, size) => infoOf(key, { ...answer, headers }, size ?? bytes))
+    if (bytes !== head.length) throw cutShort(connection, key, bytes, head.length)
     return request.place(head)
   }
   const answer = await connection.send<RangeHead | undefined | typeof PAST_END>(
@@ -195,17 +195,17 @@ async function fetchRange(
       ...(length !== undefined && { maxBody: Math.max(length, MAX_ERROR) }),
       ...(checked && { headers: CHECKSUM_MODE }),
       plain: {
-        ...(ranged && { range: `bytes=${offset}-${length === undefined ? '' : offset + length - 1}` }),
+        ...(ranged && { range: length === undefined ? `bytes=${offset}-` : rangeText(offset, length) }),
         ...(ifMatch !== undefined && { 'if-match': quotedEtag(ifMatch) }),
       },
       place: (answer) => {
         head = undefined
         const bytes = lengthOf(answer)
-        return bytes === undefined ? undefined : placed(answer, bytes)
+        return holdsBytes(answer) && bytes !== undefined ? placed(answer, bytes) : undefined
       },
       read: (response) => {
         const { body } = response
-        if (head === undefined) placed(response, body.length)?.set(body)
+        if (head?.length !== body.length && holdsBytes(response)) placed(response, body.length).set(body)
         if (head === undefined) throw unexpected(connection, key, response)
         const { info } = head
         if (checked && head.length === info.size && info.checksum !== undefined)

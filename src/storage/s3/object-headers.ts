@@ -12,7 +12,7 @@ let lastText = ''
 let lastTime = 0
 
 /** Milliseconds of a date of HTTP. Answers of one moment say the same, and a date costs more to read than the rest. */
-export function timeOf(text: string | undefined): number {
+function timeOf(text: string | undefined): number {
   if (text === undefined) return 0
   if (text !== lastText) {
     const time = Date.parse(text)
@@ -135,12 +135,4 @@ export function writtenInfo(
     ...(checksum !== undefined && { checksum }),
     ...(options.metadata !== undefined && Object.keys(options.metadata).length > 0 && { metadata: options.metadata }),
   }
-}
-
-/** 'bytes 0-9/100': the first, the number of them, and the size of the whole. E_CORRUPT for anything else. */
-export function contentRange(text: string | undefined): { offset: number; length: number; size: number } {
-  const [, first, last, whole] = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(text ?? '') ?? []
-  const [offset, end, size] = [Number(first), Number(last), Number(whole)]
-  if (Number.isSafeInteger(size) && offset <= end && end < size) return { offset, length: end - offset + 1, size }
-  throw new HeadraceError('E_CORRUPT', `the answer has no valid Content-Range, but ${show(text)}`)
 }
