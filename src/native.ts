@@ -125,6 +125,61 @@ export interface Yuv420Picture {
   readonly height: number
 }
 
+/** How a transfer by O_DIRECT is carried out. */
+export interface DirectMethod {
+  /** Bytes of one read or write; made a multiple of what the file wants. */
+  readonly blockSize: number
+  /** Blocks under way at once, 1..64. */
+  readonly depth: number
+  /** auto: a ring where several blocks are under way and the kernel offers one, else threads. */
+  readonly engine: 'auto' | 'threads' | 'io_uring'
+  /** At most `threads` threads work at once on the transfers of one `group`. */
+  readonly threads: number
+  readonly group: number
+  /** One number; the transfer ends with ECANCELED once it is not 0. */
+  readonly cancel: Uint32Array
+}
+
+/** Columns of `DirectRead.numbers`. */
+export const DIRECT_READ = { regular: 0, inode: 1, size: 2, modified: 3, length: 4, read: 5, ring: 6 } as const
+
+/** A range of a file, opened for it and closed again. */
+export interface DirectRead extends DirectMethod {
+  readonly path: string
+  /** Absent: memory of the addon's, for at most `limit` bytes. */
+  readonly into: Uint8Array | undefined
+  readonly offset: number
+  /** Cut at the end of the file. */
+  readonly length: number
+  readonly limit: number
+  /**
+   * What was found, as DIRECT_READ says; `modified` in milliseconds since 1970, `length` after the cut. Nothing is read
+   * where the file is not a regular one, the range starts past its end, or there is no room for `length` bytes.
+   */
+  readonly numbers: Float64Array
+}
+
+export interface DirectAlignment {
+  /** Bytes that offsets and lengths in the file are multiples of. */
+  readonly offsetAlignment: number
+  /** Bytes that addresses are multiples of; other memory costs a copy. */
+  readonly memoryAlignment: number
+}
+
+/** Bytes to a descriptor that `beginDirect` was called for. */
+export interface DirectWrite extends DirectMethod, DirectAlignment {
+  readonly fd: number
+  /** Where their number is no multiple of the alignment, the rest goes through the page cache, and ends direct writing. */
+  readonly bytes: Uint8Array
+  /** A multiple of the alignment. */
+  readonly offset: number
+  /** Bytes that the file will have, to reserve its blocks; 0: not known. */
+  readonly reserve: number
+}
+
+/** Columns of the numbers of `readCached`. */
+export const CACHED_READ = { inode: 0, size: 1, modified: 2 } as const
+
 /** Why a sample has no other form. */
 export type Refusal = Pick<NativeFault, 'code' | 'reason'>
 
@@ -168,6 +223,40 @@ interface Addon {
   /** The table of frequencies for such counts: 16 x 256, each at least 1, each row summing to 1024. */
   ransFrequencies(counts: Float64Array): Uint16Array
   copyRows(job: CopyJob): Promise<readonly NativeFault[]>
+  /** Reads around the page cache. The bytes where the memory is the addon's. Rejects with a system error's code. */
+  readDirect(job: DirectRead): Promise<Uint8Array | undefined>
+  /** Writes around the page cache; whether a ring did it. Rejects with a system error's code. */
+  writeDirect(job: DirectWrite): Promise<boolean>
+  /** Makes reads and writes of a descriptor go around the page cache. EINVAL where its file system refuses. */
+  beginDirect(fd: number): DirectAlignment
+  /** Zeroed memory that begins at a page, as every alignment of O_DIRECT wants it. */
+  alignedMemory(bytes: number): ArrayBuffer
+  /** Bytes of page-aligned memory in use and kept for later. */
+  slabBytes(): number
+  /** Gives memory and rings that are kept for later transfers back to the system. */
+  trimDirect(): void
+  /** Whether the kernel offers io_uring to this process. */
+  ioUring(): boolean
+  /**
+   * Reads a range, cut at the end of the file, if it takes no waiting. The count, or the bytes where there is no `into`;
+   * -1 where nothing was read: they are more than `limit`, or do not fit, or are not in the page cache, or there is
+   * anything else to say. `keep`: the file stays open for the thread's next read of the same path, which then only looks
+   * whether it still is the file of that path; until `closeCached`. `numbers`: CACHED_READ.
+   */
+  readCached(
+    path: string,
+    into: Uint8Array | undefined,
+    offset: number,
+    length: number,
+    limit: number,
+    keep: boolean,
+    numbers: Float64Array,
+  ): number | Uint8Array
+  closeCached(): void
+  /** Tells the system how a descriptor will be read. */
+  advise(fd: number, advice: 'sequential' | 'random'): void
+  /** Drops the clean pages of a range from the page cache. Length 0: to the end. */
+  dropFilePages(fd: number, offset: number, length: number): Promise<void>
   /** Scratch memory that the pool's threads hold now, in bytes. */
   scratchBytes(): number
 }

@@ -55,5 +55,7 @@ NAPI_MODULE_INIT() {
   bindJobs(env, exports);
   bindPack(env, exports);
   bindYuv420(env, exports);
+  bindDirect(env, exports);
+  bindPageCache(env, exports);
   return exports;
 }

@@ -15,6 +15,8 @@ void bindMemoryMap(napi_env env, napi_value exports);
 void bindSlot(napi_env env, napi_value exports);
 void bindPack(napi_env env, napi_value exports);
 void bindYuv420(napi_env env, napi_value exports);
+void bindDirect(napi_env env, napi_value exports);
+void bindPageCache(napi_env env, napi_value exports);
 void bindJobs(napi_env env, napi_value exports);
 
 }  // namespace headrace

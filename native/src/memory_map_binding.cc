@@ -12,22 +12,12 @@
 #include "crc32c.h"
 #include "napi_values.h"
 #include "promise_task.h"
+#include "system_code.h"
 
 namespace headrace {
 namespace {
 
 constexpr napi_type_tag kMapTag = {0x6865616472616365, 0x6d656d6f72796d61};
-
-const char* systemCode(int error) {
-  switch (error) {
-    case ENOENT: return "ENOENT";
-    case EACCES:
-    case EPERM: return "EACCES";
-    case EMFILE: return "EMFILE";
-    case ENFILE: return "ENFILE";
-    default: return "EIO";
-  }
-}
 
 napi_value mapFile(napi_env env, napi_callback_info info) {
   size_t count = 1;

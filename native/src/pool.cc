@@ -8,8 +8,13 @@
 
 namespace headrace {
 
-// Never destroyed: its threads may still wait in it while the process exits.
+// Never destroyed: threads may still wait in them while the process exits.
 Pool& Pool::instance() {
+  static Pool* pool = new Pool();
+  return *pool;
+}
+
+Pool& Pool::io() {
   static Pool* pool = new Pool();
   return *pool;
 }

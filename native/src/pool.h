@@ -1,4 +1,4 @@
-// One pool of threads for the process. Work comes as tasks of numbered items; each group of tasks has its own bound on
+// Threads of the process: one pool that computes, and one whose threads wait for disks. Work comes as tasks of numbered items; each group of tasks has its own bound on
 // how many threads work for it at once, so that loaders with different thread counts share the pool.
 #pragma once
 #include <atomic>
@@ -32,6 +32,8 @@ class Task {
 class Pool {
  public:
   static Pool& instance();
+  // For work that waits for a disk: apart, so that none of it holds up work that computes.
+  static Pool& io();
   void submit(std::shared_ptr<Task> task);
   // Scratch memory held by all threads, bytes.
   size_t scratchBytes() const { return scratchBytes_.load(std::memory_order_relaxed); }

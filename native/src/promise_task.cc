@@ -46,14 +46,14 @@ void Environment::settle(napi_env env, napi_value, void* context, void* data) {
   if (task->keep_ != nullptr) napi_delete_reference(env, task->keep_);
   if (const char* failure = task->failure()) {
     napi_value error = nullptr;
-    napi_create_error(env, stringValue(env, "EIO"), stringValue(env, failure), &error);
+    napi_create_error(env, stringValue(env, task->failureCode()), stringValue(env, failure), &error);
     napi_reject_deferred(env, task->deferred_, error);
   } else {
     napi_resolve_deferred(env, task->deferred_, task->result(env));
   }
 }
 
-napi_value PromiseTask::start(napi_env env, std::shared_ptr<PromiseTask> task, napi_value keep) {
+napi_value PromiseTask::start(napi_env env, std::shared_ptr<PromiseTask> task, napi_value keep, Pool& pool) {
   // Node-API calls fail while the thread is being ended; what they were to fill in must not be used then.
   napi_value promise = nullptr;
   if (napi_create_promise(env, &task->deferred_, &promise) != napi_ok) return nullptr;
@@ -61,7 +61,7 @@ napi_value PromiseTask::start(napi_env env, std::shared_ptr<PromiseTask> task, n
   task->environment_ = &Environment::of(env);
   task->self_ = task;
   task->environment_->started();
-  Pool::instance().submit(std::move(task));
+  pool.submit(std::move(task));
   return promise;
 }
 

@@ -39,14 +39,16 @@ class Environment {
 class PromiseTask : public Task {
  public:
   using Task::Task;
-  // Hands the task to the pool and returns its promise. `keep`: an object that must not be collected before the end.
-  static napi_value start(napi_env env, std::shared_ptr<PromiseTask> task, napi_value keep = nullptr);
+  // Hands the task to a pool and returns its promise. `keep`: an object that must not be collected before the end.
+  static napi_value start(napi_env env, std::shared_ptr<PromiseTask> task, napi_value keep = nullptr, Pool& pool = Pool::instance());
 
  protected:
   // The promise's value; JavaScript thread.
   virtual napi_value result(napi_env env) = 0;
   // Why the promise is rejected (an Error's message), or null.
   virtual const char* failure() const { return nullptr; }
+  // The `code` of that Error.
+  virtual const char* failureCode() const { return "EIO"; }
 
  private:
   friend class Environment;
