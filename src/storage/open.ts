@@ -23,10 +23,16 @@ interface Scheme extends UrlForm {
 
 const SCHEMES: Readonly<Record<string, Scheme>> = {
   file: {
-    options: ['sync'],
+    options: ['sync', 'pageCache'],
     container: 'path',
     open: async (location, options) =>
       (await import('./file/file.ts')).openFileStore(absolutePath('file', location), options),
+  },
+  direct: {
+    options: ['sync', 'fallback', 'blockSize', 'queueDepth', 'engine'],
+    container: 'path',
+    open: async (location, options) =>
+      (await import('./direct/direct.ts')).openDirectStore(absolutePath('direct', location), options),
   },
   mem: {
     options: [],

@@ -173,5 +173,7 @@ export interface Store {
   presign?(key: string, options?: PresignOptions): Promise<string>
   /** The file behind a key where there is one, so that it can be mapped. */
   localPath?(key: string): string
+  /** What the store has counted, as plain data; each kind of store has a type of its own for it. */
+  report?(): object
   close(): Promise<void>
 }

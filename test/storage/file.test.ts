@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { fileURLToPath, pathToFileURL } from 'node:url'
-import ts from 'typescript'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { fromSystemError } from '../../src/errors.ts'
+import { native } from '../../src/native.ts'
 import { closeDescriptor, openDescriptor, writeAll } from '../../src/storage/file/descriptor.ts'
 import { FileStore } from '../../src/storage/file/file.ts'
 import type { Unlisted } from '../../src/storage/types.ts'
+import { built, DIST } from '../cli/built.ts'
 import { withoutPrivileges } from '../unprivileged.ts'
 import { bytesOf, failing, listed, storeConformance, textAt } from './conformance.ts'
 
@@ -128,6 +128,78 @@ describe('a file store', () => {
     await expect(store.get('k', { ifMatch: before?.etag ?? '' })).rejects.toEqual(failing('E_STATE'))
   })
 
+  test('sees what replaces an object at once, however often it was read before', async () => {
+    const path = join(folder, 'k')
+    for (let version = 0; version < 50; version++) {
+      fs.writeFileSync(`${path}.new`, `version ${version}`)
+      fs.renameSync(`${path}.new`, path)
+      for (let read = 0; read < 3; read++) {
+        const body = await store.get('k', { range: { offset: 8, length: 4 } })
+        expect(body && Buffer.from(body.data).toString()).toBe(`${version}`)
+        expect(body?.info).toEqual(await store.head('k'))
+      }
+      fs.truncateSync(path, 3)
+      expect(await textAt(store, 'k')).toBe('ver')
+      fs.rmSync(path)
+      expect(await store.get('k')).toBeUndefined()
+    }
+  })
+
+  test('readers that never rest leave timers and other reads their turn', async () => {
+    await store.put('k', new Uint8Array(10_000))
+    let over = false
+    setTimeout(() => {
+      over = true
+    }, 20)
+    const reader = async () => {
+      let reads = 0
+      for (; !over; reads++) await store.get('k')
+      return reads
+    }
+    for (const reads of await Promise.all([reader(), reader(), reader()])) expect(reads).toBeGreaterThan(0)
+  })
+
+  test.runIf(process.platform === 'linux')('leaves in the page cache what it is told to', async () => {
+    const bytes = Buffer.alloc(2 ** 20 + 5, 7)
+    const resident = () => {
+      const map = native.mapFile(join(folder, 'k'))
+      const share = native.residentShare(map)
+      native.unmapFile(map)
+      return share
+    }
+    for (const pageCache of ['normal', 'sequential', 'random'] as const) {
+      const hinted = new FileStore(folder, { pageCache })
+      await hinted.put('k', bytes)
+      expect(bytes.equals((await hinted.get('k'))?.data ?? Buffer.of())).toBe(true)
+      // Not all of it: what else the machine does may push pages out.
+      expect(resident()).toBeGreaterThan(0.1)
+    }
+    const forgetful = new FileStore(folder, { pageCache: 'dontNeed' })
+    expect(forgetful.spec.options).toEqual({ sync: 'always', pageCache: 'dontNeed' })
+    expect(bytes.equals((await forgetful.get('k'))?.data ?? Buffer.of())).toBe(true)
+    expect(resident()).toBe(0)
+    await forgetful.put('k', bytes)
+    expect(resident()).toBe(0)
+    await store.get('k')
+    await forgetful.get('k', { range: { offset: 0, length: 2 ** 19 } })
+    expect(resident()).toBeLessThan(0.51)
+    expect(() => new FileStore(folder, { pageCache: 'cold' as never })).toThrow(
+      failing('E_USAGE', 'pageCache must be one of', '"cold"') as Error,
+    )
+  })
+
+  test('a writer that was told its size takes no other', async () => {
+    for (const bytes of [9, 11]) {
+      const writer = store.writer('k', { size: 10 })
+      const closed = writer.write(new Uint8Array(bytes)).then(() => writer.close())
+      await expect(closed).rejects.toEqual(failing('E_STATE', '"k" was to have 10 bytes', `${bytes}`))
+    }
+    const writer = store.writer('k', { size: 10 })
+    await writer.write(new Uint8Array(10))
+    expect((await writer.close()).size).toBe(10)
+    expect(fs.readdirSync(folder)).toEqual(['k'])
+  })
+
   const claim = '/sys/kernel/mm/transparent_hugepage'
   test.skipIf(!fs.existsSync(join(claim, 'enabled')))(
     'a file that ends before its size says is E_CORRUPT with its key',
@@ -238,11 +310,10 @@ describe('a file store', () => {
   })
 
   test('a process that is killed while it writes leaves no object', async () => {
-    const built = join(folder, 'built')
-    transpile(built)
+    await built()
     const root = join(folder, 'root')
     const script = `
-      import { openStore } from ${JSON.stringify(pathToFileURL(join(built, 'storage/open.js')).href)}
+      import { openStore } from ${JSON.stringify(DIST)}
       const store = await openStore(${JSON.stringify(root)})
       await store.put('whole', new Uint8Array(10))
       const writer = store.writer('half')
@@ -295,30 +366,6 @@ async function garbageCollector(): Promise<() => void> {
   const { runInNewContext } = await import('node:vm')
   setFlagsFromString('--expose-gc')
   return runInNewContext('gc') as () => void
-}
-
-/** The sources as JavaScript that another process can run: Node 20 reads no TypeScript. */
-function transpile(into: string): void {
-  const source = fileURLToPath(new URL('../../src/', import.meta.url))
-  const stored = fs.readdirSync(join(source, 'storage'), { recursive: true, encoding: 'utf8' })
-  const names = [
-    'errors.ts',
-    'checks.ts',
-    ...stored.filter((name) => name.endsWith('.ts')).map((name) => `storage/${name}`),
-  ]
-  fs.mkdirSync(into)
-  fs.writeFileSync(join(into, 'package.json'), '{ "type": "module" }')
-  const compilerOptions = {
-    target: ts.ScriptTarget.ES2023,
-    module: ts.ModuleKind.ESNext,
-    verbatimModuleSyntax: true,
-    rewriteRelativeImportExtensions: true,
-  }
-  for (const name of names) {
-    const { outputText } = ts.transpileModule(fs.readFileSync(join(source, name), 'utf8'), { compilerOptions })
-    fs.mkdirSync(join(into, dirname(name)), { recursive: true })
-    fs.writeFileSync(join(into, name.replace(/\.ts$/, '.js')), outputText)
-  }
 }
 
 async function run(command: string, args: string[]): Promise<{ status: number | null }> {

@@ -1,6 +1,6 @@
-import { show } from '../../checks.ts'
+import { nonNegativeInteger, show } from '../../checks.ts'
 import { fromSystemError, HeadraceError, throwIfAborted } from '../../errors.ts'
-import type { ObjectInfo, ObjectWriter } from '../types.ts'
+import type { ObjectInfo, ObjectWriter, WriterOptions } from '../types.ts'
 import type { PendingFile } from './pending-file.ts'
 
 export interface FileWriterSteps {
@@ -13,28 +13,35 @@ export class FileWriter implements ObjectWriter {
   readonly #key: string
   readonly #steps: FileWriterSteps
   readonly #signal: AbortSignal | undefined
+  readonly #size: number | undefined
   readonly #onSignal = () => void this.abort()
   #file: PendingFile | undefined
+  #written = 0
   #state: 'open' | 'closed' | 'dropped' = 'open'
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(key: string, steps: FileWriterSteps, signal: AbortSignal | undefined) {
+  constructor(key: string, steps: FileWriterSteps, { signal, size }: WriterOptions) {
     this.#key = key
     this.#steps = steps
     this.#signal = signal
+    this.#size = size === undefined ? undefined : nonNegativeInteger('size', size)
     signal?.addEventListener('abort', this.#onSignal, { once: true })
   }
 
   write(chunk: Uint8Array): Promise<void> {
     return this.#inTurn(async () => {
       const file = await this.#open('write to')
+      if (this.#size !== undefined && this.#written + chunk.length > this.#size)
+        throw this.#otherSize(`${this.#written + chunk.length} or more`)
       await file.write(chunk, this.#signal)
+      this.#written += chunk.length
     })
   }
 
   close(): Promise<ObjectInfo> {
     return this.#inTurn(async () => {
       const file = await this.#open('close')
+      if (this.#size !== undefined && this.#written !== this.#size) throw this.#otherSize(`${this.#written}`)
       const info = await this.#steps.publish(file)
       this.#end('closed')
       return info
@@ -43,6 +50,12 @@ export class FileWriter implements ObjectWriter {
 
   abort(): Promise<void> {
     return this.#inTurn(() => this.#drop())
+  }
+
+  #otherSize(bytes: string): HeadraceError {
+    return new HeadraceError('E_STATE', `${show(this.#key)} was to have ${this.#size} bytes, but ${bytes} came`, {
+      key: this.#key,
+    })
   }
 
   /** A failed step drops the file: what is left of it could never be closed into a whole object. */

@@ -3,6 +3,7 @@ import fs from 'node:fs'
 import { link, rename, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HeadraceError } from '../../errors.ts'
+import { native } from '../../native.ts'
 import {
   closeDescriptor,
   isAbsent,
@@ -58,10 +59,13 @@ function inTheWay(key: string, cause: unknown): HeadraceError {
   })
 }
 
+/** Whether what is written is on the device before it is visible. */
 export type SyncPolicy = 'always' | 'never'
 
 export interface PublishOptions {
   readonly sync: SyncPolicy
+  /** Lets the page cache forget what was written; without `sync` it cannot. */
+  readonly dropPages?: boolean
   readonly ifNoneMatch?: '*' | undefined
   /** Milliseconds since 1970; now where absent. */
   readonly modified?: number | undefined
@@ -70,25 +74,54 @@ export interface PublishOptions {
 /** Within a millisecond, away from its ends: what is cut off of it again is the millisecond. */
 const withinMillisecond = () => 0.1 + 0.8 * (performance.now() % 1)
 
+/** How bytes get into a pending file, one after the other. */
+export interface Sink {
+  write(bytes: Uint8Array, signal?: AbortSignal): Promise<void>
+  /** Puts what is still held back into the file. */
+  finish(): Promise<void>
+  /** Gives up what is held back. Nothing uses the descriptor any more when it resolves. */
+  drop(): Promise<void>
+}
+
+/** `size`: bytes that will come, where known. */
+export type MakeSink = (fd: number, size: number | undefined) => Sink
+
+/** Through the page cache, as they come. */
+export function bufferedSink(fd: number): Sink {
+  return {
+    write: (bytes, signal) => writeAll(fd, bytes, signal),
+    finish: async () => {},
+    drop: async () => {},
+  }
+}
+
 /** A file that appears under its name whole or not at all: written under a pending name, then renamed. */
 export class PendingFile {
   readonly #path: string
   readonly #target: string
   readonly #key: string
+  readonly #sink: Sink
   #fd: number | undefined
 
-  private constructor(path: string, fd: number, target: string, key: string) {
+  private constructor(path: string, fd: number, sink: Sink, target: string, key: string) {
     this.#path = path
     this.#fd = fd
+    this.#sink = sink
     this.#target = target
     this.#key = key
   }
 
   /** E_EXISTS where a file stands in the way of a directory. */
-  static async create(target: string, key: string): Promise<PendingFile> {
+  static async create(target: string, key: string, makeSink: (fd: number) => Sink): Promise<PendingFile> {
     return inDirectoryOf(target, key, async (path) => {
       const fd = await openDescriptor(path, O_CREAT | O_EXCL | O_WRONLY)
-      return new PendingFile(path, fd, target, key)
+      try {
+        return new PendingFile(path, fd, makeSink(fd), target, key)
+      } catch (error) {
+        await closeDescriptor(fd).catch(() => {})
+        await removeQuietly(path)
+        throw error
+      }
     })
   }
 
@@ -97,7 +130,8 @@ export class PendingFile {
     return inDirectoryOf(target, key, async (path) => {
       try {
         await fs.promises.copyFile(source, path, fs.constants.COPYFILE_EXCL | fs.constants.COPYFILE_FICLONE)
-        return new PendingFile(path, await openDescriptor(path, O_RDONLY), target, key)
+        const fd = await openDescriptor(path, O_RDONLY)
+        return new PendingFile(path, fd, bufferedSink(fd), target, key)
       } catch (error) {
         await removeQuietly(path)
         throw error
@@ -106,16 +140,19 @@ export class PendingFile {
   }
 
   async write(bytes: Uint8Array, signal?: AbortSignal): Promise<void> {
-    await writeAll(this.#descriptor(), bytes, signal)
+    this.#descriptor()
+    await this.#sink.write(bytes, signal)
   }
 
   /** Makes the file visible; the numbers are those that it has from then on. E_EXISTS as `ifNoneMatch` says. */
-  async publish({ sync, ifNoneMatch, modified = Date.now() }: PublishOptions): Promise<fs.Stats> {
+  async publish({ sync, dropPages = false, ifNoneMatch, modified = Date.now() }: PublishOptions): Promise<fs.Stats> {
     const fd = this.#descriptor()
+    await this.#sink.finish()
     // File times move in steps of up to 10 ms and inode numbers are used again at once: without a finer time, an object
     // written three times in a row could have its first etag again.
     await touchDescriptor(fd, Math.trunc(modified) + withinMillisecond())
     if (sync === 'always') await syncDescriptor(fd)
+    if (dropPages) await native.dropFilePages(fd, 0, 0)
     const stats = await statDescriptor(fd)
     this.#fd = undefined
     await closeDescriptor(fd)
@@ -133,6 +170,7 @@ export class PendingFile {
   async discard(): Promise<void> {
     const fd = this.#fd
     this.#fd = undefined
+    if (fd !== undefined) await this.#sink.drop()
     if (fd !== undefined) await closeDescriptor(fd).catch(() => {})
     await removeQuietly(this.#path)
   }

@@ -24,7 +24,7 @@ interface Level {
 }
 
 /** The numbers of an open or looked-up file, as an object. */
-export function infoOf(key: string, stats: Stats): ObjectInfo {
+export function infoOf(key: string, stats: Pick<Stats, 'ino' | 'size' | 'mtimeMs'>): ObjectInfo {
   const { ino, size, mtimeMs } = stats
   const etag = `${ino.toString(36)}-${size.toString(36)}-${Math.round(mtimeMs * 1000).toString(36)}`
   return { key, size, etag, modified: Math.trunc(mtimeMs) }
