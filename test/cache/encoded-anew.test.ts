@@ -1,8 +1,8 @@
 import { join } from 'node:path'
 import sharp from 'sharp'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { buildImageCache } from '../../src/vision/cache/index.ts'
 import { Permits } from '../../src/permits.ts'
+import { buildImageCache } from '../../src/vision/cache/index.ts'
 import { awkward, writeFolder } from './sources.ts'
 import { temporaryFolders } from './temporary.ts'
 

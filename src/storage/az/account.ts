@@ -1,4 +1,5 @@
 import type { HeaderFields, HttpHead, HttpRequest, Method } from '../http/types.ts'
+import { encodeKey, encodeQueryPart } from '../remote/encoding.ts'
 import type { Endpoint } from '../remote/types.ts'
 import type { AzCredentials } from './credentials.ts'
 import { sharedKeyAuthorization } from './signing.ts'
@@ -22,19 +23,8 @@ export interface AzCall {
   readonly signal?: AbortSignal
 }
 
-/** encodeURIComponent leaves these; the service takes them either way, signatures only as they stand. */
-const LEFT = /[!'()*]/g
-
-export function encodePart(text: string): string {
-  return encodeURIComponent(text).replace(LEFT, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)
-}
-
-export function encodePath(path: string): string {
-  return path.split('/').map(encodePart).join('/')
-}
-
 export function pathOf(endpoint: Endpoint, container: string, blob: string): string {
-  const inside = blob === '' ? container : `${container}/${encodePath(blob)}`
+  const inside = blob === '' ? container : `${container}/${encodeKey(blob)}`
   return `${endpoint.basePath}/${inside}`
 }
 
@@ -59,7 +49,7 @@ export async function azRequest(
     'x-ms-date': new Date(now).toUTCString(),
     'x-ms-version': AZ_VERSION,
   }
-  let target = query.length === 0 ? path : `${path}?${query.map(([n, v]) => `${n}=${encodePart(v)}`).join('&')}`
+  let target = query.length === 0 ? path : `${path}?${query.map(([n, v]) => `${n}=${encodeQueryPart(v)}`).join('&')}`
   const contentLength = bytesOf(body)
   if (credentials.kind === 'key') {
     const { account, key } = credentials

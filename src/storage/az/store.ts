@@ -388,6 +388,8 @@ export class AzStore implements Store {
   ): Promise<T> {
     const { container, root, credentials } = this.#config
     const { signal, trace } = options
+    if (container === '' && call.container === undefined)
+      throw new HeadraceError('E_USAGE', `${this.url} names no container, so it has no objects`, { url: this.url })
     const blob = call.blob ?? (key === undefined ? '' : root + key)
     const whole = { container, idempotent: false, ...call, blob, ...(signal && { signal }) }
     return this.#session.send(

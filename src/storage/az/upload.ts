@@ -3,7 +3,7 @@ import type { PartsTarget } from '../remote/parts-writer.ts'
 import type { ObjectInfo, PutOptions } from '../types.ts'
 
 /** Blobs in blocks. Source: "Put Block" and "Put Block List", Azure Storage REST API reference, version 2019-12-12 and later. */
-export const BLOCK_LIMITS = {
+const BLOCK_LIMITS = {
   minPart: 1,
   maxPart: 4000 * 2 ** 20,
   maxParts: 50_000,

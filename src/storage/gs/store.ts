@@ -40,6 +40,8 @@ import { urlToSign } from './url-signing.ts'
 const PAGE = 1000
 /** Deletes under way at once. */
 const DELETES = 32
+/** Where buckets are made and listed. */
+const BUCKETS = '/storage/v1/b'
 const DEFAULT_TYPE = 'application/octet-stream'
 
 interface Call {
@@ -230,14 +232,14 @@ export class GsStore implements Store {
     const body = [Buffer.from(JSON.stringify({ name: bucket }))]
     const headers = { 'content-type': 'application/json' }
     const query = project === undefined ? {} : { project }
-    const call: Call = { method: 'POST', path: '/storage/v1/b', query, headers, body, idempotent: false }
+    const call: Call = { method: 'POST', path: BUCKETS, query, headers, body, idempotent: false }
     await this.#send('make bucket', undefined, call, options, (response) => this.#expect(response, 'make bucket'))
   }
 
   async deleteContainer(options: CallOptions = {}): Promise<void> {
     const call: Call = { method: 'DELETE', path: this.#bucketPath(), idempotent: true }
     await this.#send('delete bucket', undefined, call, options, (response) => {
-      if (response.status === 409)
+      if (response.status === 409 || response.status === 412)
         throw new HeadraceError('E_STATE', `cannot delete bucket ${this.#config.bucket}: it is not empty`, {
           url: this.url,
         })
@@ -256,7 +258,7 @@ export class GsStore implements Store {
       const page = await this.#send(
         'list buckets',
         undefined,
-        { method: 'GET', path: '/storage/v1/b', query, idempotent: true },
+        { method: 'GET', path: BUCKETS, query, idempotent: true },
         options,
         (response) => {
           this.#expect(response, 'list buckets')
@@ -500,6 +502,8 @@ export class GsStore implements Store {
     { signal, trace }: SendOptions,
     read: (response: HttpResponse) => T,
   ): Promise<T> {
+    if (this.#config.bucket === '' && call.path !== BUCKETS)
+      throw new HeadraceError('E_USAGE', `${this.url} names no bucket, so it has no objects`, { url: this.url })
     return this.#session.send(
       {
         doing: key === undefined ? doing : `${doing} ${show(key)}`,

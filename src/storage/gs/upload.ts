@@ -14,7 +14,7 @@ import type { ObjectInfo, PutOptions } from '../types.ts'
 const CHUNK_STEP = 256 * 2 ** 10
 
 /** One part at a time; the part sizes that are multiples of 256 KiB come out right by `gsPartSize`. */
-export const RESUMABLE_LIMITS: PartLimits = {
+const RESUMABLE_LIMITS: PartLimits = {
   minPart: CHUNK_STEP,
   maxPart: 2 * 2 ** 30,
   maxParts: Number.MAX_SAFE_INTEGER,

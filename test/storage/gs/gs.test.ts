@@ -1,8 +1,17 @@
-import { afterAll, beforeAll, describe } from 'vitest'
-import { openGsStore } from '../../../src/storage/gs/store.ts'
+import { createHash } from 'node:crypto'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { gsConfig } from '../../../src/storage/gs/options.ts'
+import { urlToSign } from '../../../src/storage/gs/url-signing.ts'
+import { openStore } from '../../../src/storage/open.ts'
+import type { Store } from '../../../src/storage/types.ts'
 import { fakeGcs } from '../../servers/fake-gcs.ts'
 import type { RunningServer } from '../../servers/programs.ts'
-import { storeConformance } from '../conformance.ts'
+import { bytesOf, failing, listed, storeConformance } from '../conformance.ts'
+
+const MD5 = (data: Uint8Array | undefined) =>
+  createHash('md5')
+    .update(data ?? '')
+    .digest('hex')
 
 describe.skipIf(fakeGcs.path === undefined)('Google Cloud Storage, by fake-gcs-server', () => {
   let server: RunningServer
@@ -12,9 +21,10 @@ describe.skipIf(fakeGcs.path === undefined)('Google Cloud Storage, by fake-gcs-s
   })
   afterAll(() => server?.stop())
 
-  const open = async (prefix = '') => {
-    const store = await openGsStore(`bucket-${made++}${prefix}`, { endpoint: server.endpoint, anonymous: true })
-    await store.createContainer()
+  const open = async (prefix = '', options: object = {}): Promise<Store> => {
+    const url = `gs://bucket-${made++}${prefix}`
+    const store = await openStore(url, { endpoint: server.endpoint, anonymous: true, ...options })
+    await store.createContainer?.()
     return store
   }
 
@@ -22,12 +32,87 @@ describe.skipIf(fakeGcs.path === undefined)('Google Cloud Storage, by fake-gcs-s
     'a bucket',
     () => open(),
     async () => {},
-    { keys: 'any', listing: 'full', timeError: 1000 },
+    { keys: 'any', timeError: 1000 },
   )
   storeConformance(
     'a prefix',
     () => open('/a/b'),
     async () => {},
-    { keys: 'any', listing: 'full', timeError: 1000 },
+    { keys: 'any', timeError: 1000 },
   )
+
+  test.each([5_000_003, 4 * 2 ** 20, 2 ** 18 + 1])('an upload of %i bytes in chunks comes back whole', async (size) => {
+    const store = await open('/deep/er', { partSize: 2 ** 18 })
+    const big = new Uint8Array(size).map((_, i) => (i * 7919) >>> 5)
+    const writer = store.writer('big')
+    for (let at = 0; at < size; at += 300_001) await writer.write(big.subarray(at, at + 300_001))
+    expect(await listed(store)).toEqual([])
+    expect(await writer.close()).toMatchObject({ key: 'big', size })
+    expect(MD5((await store.get('big'))?.data)).toBe(MD5(big))
+    expect((await store.get('big', { range: { offset: 262_140, length: 5 } }))?.data).toEqual(
+      big.slice(262_140, 262_145),
+    )
+    await store.close()
+  })
+
+  test('keeps a type and metadata', async () => {
+    const store = await open()
+    await store.put('k', bytesOf('x'), { contentType: 'text/plain', metadata: { colour: 'red' } })
+    expect(await store.head('k')).toMatchObject({ contentType: 'text/plain', metadata: { colour: 'red' } })
+    await store.close()
+  })
+
+  test('buckets: listed, and removed only when empty', async () => {
+    const store = await open()
+    await store.put('k', bytesOf('x'))
+    await expect(store.deleteContainer?.()).rejects.toEqual(failing('E_STATE', 'not empty'))
+    for await (const _ of store.delete(['k']));
+    const account = await openStore('gs://', { endpoint: server.endpoint, anonymous: true })
+    const names: string[] = []
+    for await (const { name } of account.listContainers?.() ?? []) names.push(name)
+    expect(names).toContain(store.url.slice('gs://'.length))
+    await expect(account.head('k')).rejects.toEqual(failing('E_USAGE', 'names no bucket'))
+    await store.deleteContainer?.()
+    await expect(listed(store)).rejects.toEqual(failing('E_NOT_FOUND', 'cannot list'))
+    await Promise.all([store.close(), account.close()])
+  })
+
+  test('without a service account there is nothing to presign with', async () => {
+    const store = await open()
+    await expect(store.presign?.('k')).rejects.toEqual(failing('E_UNSUPPORTED', 'service account'))
+    await store.close()
+  })
+})
+
+test.each([
+  ['box', ''],
+  ['//box//', ''],
+  ['box/a//b/', 'a//b/'],
+  ['/box///a', 'a/'],
+])('gs://%s is one bucket and one prefix', async (location, root) => {
+  expect(await gsConfig(location, { anonymous: true }, {})).toMatchObject({ bucket: 'box', root })
+})
+
+test('an emulator is asked without a token', async () => {
+  const config = await gsConfig('box', {}, { STORAGE_EMULATOR_HOST: 'localhost:4443' })
+  expect(config.credentials.kind).toBe('anonymous')
+  expect(config.endpoints).toEqual([{ origin: { protocol: 'http:', host: 'localhost', port: 4443 }, basePath: '' }])
+})
+
+test('what is signed of a URL is its request in canonical form', () => {
+  const { text, url } = urlToSign({
+    endpoint: { origin: { protocol: 'https:', host: 'storage.googleapis.com', port: 443 }, basePath: '' },
+    method: 'GET',
+    bucket: 'box',
+    name: 'a b/ä',
+    expires: 900,
+    email: 'me@project.iam',
+    now: new Date('2026-01-02T03:04:05.678Z'),
+  })
+  const query =
+    'X-Goog-Algorithm=GOOG4-RSA-SHA256&X-Goog-Credential=me%40project.iam%2F20260102%2Fauto%2Fstorage%2Fgoog4_request&X-Goog-Date=20260102T030405Z&X-Goog-Expires=900&X-Goog-SignedHeaders=host'
+  expect(url).toBe(`https://storage.googleapis.com/box/a%20b/%C3%A4?${query}`)
+  const canonical = `GET\n/box/a%20b/%C3%A4\n${query}\nhost:storage.googleapis.com\n\nhost\nUNSIGNED-PAYLOAD`
+  const hash = createHash('sha256').update(canonical).digest('hex')
+  expect(text).toBe(`GOOG4-RSA-SHA256\n20260102T030405Z\n20260102/auto/storage/goog4_request\n${hash}`)
 })
