@@ -8,9 +8,8 @@ import { RequestLog } from './requests.ts'
 import { HttpFront } from './server.ts'
 import { tlsSetup } from './tls.ts'
 
-export { FAULT_KINDS, type Fault, type FaultKind, type FaultRule } from './faults/rules.ts'
+export { FAULT_KINDS, type FaultRule } from './faults/rules.ts'
 export { DEFAULT_KEYS, type S3ServerOptions } from './options.ts'
-export { type RequestEntry, RequestLog } from './requests.ts'
 
 export interface S3Server {
   /** Such as http://127.0.0.1:9900 */

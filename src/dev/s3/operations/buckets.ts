@@ -1,7 +1,7 @@
 import { empty, xmlAnswer } from '../answer.ts'
 import { Refusal } from '../refusal.ts'
 import { childText, parseXml } from '../xml/read.ts'
-import type { XmlNode } from '../xml/write.ts'
+import { S3_NAMESPACE, type XmlNode } from '../xml/write.ts'
 import { bucketOf, type Handler, OWNER } from './types.ts'
 
 const MAX_CONFIGURATION_BYTES = 65_536
@@ -71,5 +71,5 @@ export const getBucketLocation: Handler = (service, request) => {
 }
 
 function locationDocument(region: string): string {
-  return `<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint xmlns="http://s3.amazonaws.com/doc/2006-03-01/">${region}</LocationConstraint>`
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<LocationConstraint xmlns="${S3_NAMESPACE}">${region}</LocationConstraint>`
 }

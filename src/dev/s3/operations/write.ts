@@ -51,7 +51,7 @@ export const putObject: Handler = async (service, request, payload) => {
 }
 
 /** The checksum as an answer's fields. */
-export function checksumFields({ checksum }: Pick<ObjectRecord, 'checksum'>): Record<string, string> {
+function checksumFields({ checksum }: Pick<ObjectRecord, 'checksum'>): Record<string, string> {
   if (checksum === undefined) return {}
   return { [checksumHeader(checksum.algorithm)]: checksum.value, 'x-amz-checksum-type': checksum.type }
 }

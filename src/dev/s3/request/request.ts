@@ -94,13 +94,6 @@ function locate(path: string, virtual: string | undefined): Pick<S3Request, 'buc
   return { bucket: bucket === '' ? undefined : bucket, key: key === '' ? undefined : key }
 }
 
-/** The value of a header that must be there. */
-export function requiredHeader({ headers }: S3Request, name: string): string {
-  const value = headers.get(name)
-  if (value === undefined) throw new Refusal('InvalidRequest', `Missing required header for this request: ${name}`)
-  return value
-}
-
 /** A whole number in the query, within bounds, or the default where it is absent. */
 export function queryInteger({ query }: S3Request, name: string, fallback: number, min: number, max: number): number {
   const text = query.get(name)

@@ -12,7 +12,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 }
 
 /** Control characters become numeric references, as S3 writes them, though XML 1.0 knows only three of them. */
-export function escapeXml(text: string): string {
+function escapeXml(text: string): string {
   return text.replace(/[&<>"\p{Cc}\uFFFE\uFFFF]/gu, (c) => ENTITIES[c] ?? `&#x${(c.codePointAt(0) ?? 0).toString(16)};`)
 }
 
