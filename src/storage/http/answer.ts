@@ -213,6 +213,7 @@ export class AnswerReader {
       return
     }
     this.#prepareLanding(request, head, length)
+    if (this.#request !== request) return
     if (length === CHUNKED) {
       this.#chunks.begin()
       this.#reading = 'chunked'
@@ -232,6 +233,8 @@ export class AnswerReader {
     } catch (error) {
       throw new ThrownByCaller(error)
     }
+    // It may have ended the exchange, by a signal.
+    if (this.#request !== request) return
     if (memory === undefined) {
       this.#landing.collect(request.maxBody ?? DEFAULT_MAX_BODY, length < 0 ? undefined : length)
       return

@@ -41,7 +41,7 @@ class Client implements HttpClient {
   readonly #pools = new Map<string, Pool>()
   /** The same pools by the objects that requests name them with, which are few: no string is built for a request. */
   readonly #poolOf = new WeakMap<Origin, Pool>()
-  #isClosed = false
+  #closing: Promise<unknown> | undefined
 
   constructor(options: HttpClientOptions) {
     const { connectTimeout, firstByteTimeout, stallTimeout, idleTimeout } = options
@@ -68,7 +68,8 @@ class Client implements HttpClient {
 
   request(request: HttpRequest): Promise<HttpResponse> {
     return new Promise((resolve, reject) => {
-      if (this.#isClosed) throw new HeadraceError('E_STATE', `the client is closed: no ${request.method} any more`)
+      if (this.#closing !== undefined)
+        throw new HeadraceError('E_STATE', `the client is closed: no ${request.method} any more`)
       if (request.signal?.aborted)
         throw new HeadraceError('E_CANCELLED', `${request.method} ${urlOf(request)}: cancelled`, {
           url: urlOf(request),
@@ -83,8 +84,8 @@ class Client implements HttpClient {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true
-    await Promise.all([...this.#pools.values()].map((pool) => pool.close()))
+    this.#closing ??= Promise.all([...this.#pools.values()].map((pool) => pool.close()))
+    await this.#closing
   }
 
   #findPool(origin: Origin): Pool {

@@ -190,6 +190,7 @@ export class Connection implements Carrier, Ticking {
       this.#fail(error)
       return true
     }
+    if (this.#exchange !== exchange) return true
     if (reader.head !== undefined) {
       if (exchange.size > 0 && this.#sender.isSending) {
         // The server has made up its mind: what it has not read yet it does not want.

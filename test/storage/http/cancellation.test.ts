@@ -77,6 +77,21 @@ describe('a signal', () => {
     expect(memory.every((byte) => byte === 1)).toBe(true)
   })
 
+  test('ends a request even from within place', async () => {
+    await here.serving(sized('abc'))
+    const memory = new Uint8Array(3)
+    const controller = new AbortController()
+    const place = () => {
+      controller.abort()
+      return memory
+    }
+    const request = here.client.request(get(here.server.origin(), { signal: controller.signal, place }))
+    await expect(request).rejects.toEqual(failing('E_CANCELLED'))
+    expect(memory).toEqual(new Uint8Array(3))
+    expect((await here.client.request(get(here.server.origin()))).body).toHaveLength(3)
+    expect(here.client.counters.connectionsOpened).toBe(2)
+  })
+
   test('ends a body that is being sent', async () => {
     await here.serve(() => {})
     here.server.onHead = (socket) => socket.pause()

@@ -259,7 +259,7 @@ describe('a client', () => {
   test('closed while it connects opens nothing afterwards', async () => {
     await here.serving(sized(''))
     const request = here.client.request(get(here.server.origin()))
-    const closed = here.client.close()
+    const closed = Promise.all([here.client.close(), here.client.close()])
     await expect(request).rejects.toEqual(failing('E_CANCELLED', 'the client was closed'))
     await closed
     expect(here.client.counters).toMatchObject({ openConnections: 0, connectionsOpened: 0 })
