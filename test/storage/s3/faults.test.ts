@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { FAULT_KINDS, type FaultKind, type FaultRule, type S3Server, startS3Server } from '../../../src/dev/s3/index.ts'
+import { FAULT_KINDS, type FaultRule, type S3Server, startS3Server } from '../../../src/dev/s3/index.ts'
 import { isHeadraceError } from '../../../src/errors.ts'
 import { openS3Store, type S3Store } from '../../../src/storage/s3/store.ts'
 import { listed } from '../conformance.ts'
+
+type FaultKind = FaultRule['fault']['kind']
 
 const MiB = 2 ** 20
 const KEYS = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' }
