@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { HeadraceError, isHeadraceError } from '../errors.ts'
 
 /** What every command shares: JSON or text on stdout, one-line errors on stderr, exit codes, Ctrl-C. */
@@ -33,6 +34,8 @@ export function printFacts(facts: readonly (readonly [label: string, value: stri
 }
 
 const interrupt = new AbortController()
+// Many operations listen at once, and stop when they are over: no leak for Node to warn of.
+setMaxListeners(0, interrupt.signal)
 
 /** Fires at Ctrl-C. The second Ctrl-C ends the process at once. */
 export const interrupted: AbortSignal = interrupt.signal

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { setImmediate as turn } from 'node:timers/promises'
 import { HeadraceError } from '../../errors.ts'
 import { Histogram, type HistogramData } from '../../histogram.ts'
@@ -66,6 +67,8 @@ export class Loop {
     this.#store = store
     this.#plan = plan
     this.#sink = sink
+    // A listener an operation, gone with it.
+    setMaxListeners(0, this.#abort.signal)
     const { op, size, concurrency, workers, worker, seed } = plan
     const reads = op === 'get' || op === 'mixed'
     const writes = op === 'put' || op === 'mixed'
