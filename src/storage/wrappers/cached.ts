@@ -32,6 +32,7 @@ export interface CacheReport extends CacheTotals {
 }
 
 export interface CachedStore extends Store {
+  /** What the cache did; of what the store inside counts, that store tells. */
   report(): CacheReport
 }
 

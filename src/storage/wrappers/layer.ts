@@ -7,7 +7,7 @@ export type LayerCalls = { readonly [Name in keyof Calls]?: Calls[Name] | undefi
 
 /** `inner` with some of its calls replaced; what it has not, the result has not either. */
 export function layer(inner: Store, spec: StoreSpec, calls: LayerCalls): Store {
-  const { copy, createContainer, deleteContainer, listContainers, presign, localPath } = inner
+  const { copy, createContainer, deleteContainer, listContainers, presign, localPath, report } = inner
   return {
     url: inner.url,
     spec,
@@ -24,6 +24,7 @@ export function layer(inner: Store, spec: StoreSpec, calls: LayerCalls): Store {
     ...(listContainers && { listContainers: calls.listContainers ?? listContainers.bind(inner) }),
     ...(presign && { presign: calls.presign ?? presign.bind(inner) }),
     ...(localPath && { localPath: calls.localPath ?? localPath.bind(inner) }),
+    ...(report && { report: calls.report ?? report.bind(inner) }),
   }
 }
 

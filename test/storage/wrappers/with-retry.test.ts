@@ -144,7 +144,10 @@ describe('withRetry', () => {
   test('has what the store inside has, and no more', () => {
     const store = withRetry(new MemoryStore('m'), { attempts: 2 })
     expect(store.copy).toBeDefined()
-    for (const name of ['createContainer', 'presign', 'localPath'] as const) expect(store).not.toHaveProperty(name)
+    for (const name of ['createContainer', 'presign', 'localPath', 'report'] as const)
+      expect(store).not.toHaveProperty(name)
+    const reporting = withRetry(Object.assign(new MemoryStore('m'), { report: () => ({ seen: 1 }) }))
+    expect(reporting.report?.()).toEqual({ seen: 1 })
     expect(store.spec).toEqual({
       url: 'mem://m',
       wrappers: [{ name: 'withRetry', options: { attempts: 2, baseDelay: 100, maxDelay: 20_000 } }],
