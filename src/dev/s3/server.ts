@@ -1,7 +1,7 @@
 import http from 'node:http'
 import https from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
-import { fromSystemError } from '../../errors.ts'
+import { HeadraceError } from '../../errors.ts'
 import { exchange, type Host, type Incoming } from './exchange.ts'
 import { Wire } from './wire.ts'
 
@@ -43,12 +43,11 @@ export class HttpFront {
   /** The port. E_NETWORK or E_ACCESS where it cannot be had. */
   listen(host: string, port: number): Promise<number> {
     return new Promise((resolve, reject) => {
-      const failed = (error: unknown) =>
-        reject(
-          fromSystemError(error, `cannot listen at ${host}:${port}`, {
-            hint: 'is the port in use? --port 0 takes any that is free',
-          }),
-        )
+      const failed = (error: NodeJS.ErrnoException) => {
+        const code = error.code === 'EACCES' ? 'E_ACCESS' : 'E_NETWORK'
+        const hint = 'port 0 takes any that is free'
+        reject(new HeadraceError(code, `cannot listen at ${host}:${port}: ${error.message}`, { cause: error, hint }))
+      }
       this.#server.once('error', failed)
       this.#server.listen(port, host, () => {
         this.#server.off('error', failed)
