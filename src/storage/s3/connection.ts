@@ -1,7 +1,8 @@
 import { HeadraceError, isHeadraceError } from '../../errors.ts'
-import type { HeaderFields, HttpHead, HttpRequest, HttpResponse, Method, Origin } from '../http/types.ts'
+import type { HeaderFields, HttpHead, HttpRequest, HttpResponse, Method } from '../http/types.ts'
 import { canonicalQuery, encodeKey } from '../remote/encoding.ts'
 import { Again, type Endpoint, type Exchange, type SendOptions, type Session } from '../remote/types.ts'
+import { awsEndpoint, hostHeader, type Target, targetOf } from './addressing.ts'
 import type { Credentials } from './credentials.ts'
 import { failureOf, readServerError, type ServerError } from './errors.ts'
 import { quotedEtag } from './object-headers.ts'
@@ -36,38 +37,12 @@ export interface Operation<T> {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-/** Where requests to one endpoint go. */
-interface Target {
-  readonly origin: Origin
-  /** As the header has it. */
-  readonly host: string
-  /** Before the key: '/bucket', or what stands before every path. */
-  readonly path: string
-}
-
 const EMPTY_SHA256 = sha256Hex('')
-const DEFAULT_PORTS = { 'http:': 80, 'https:': 443 } as const
 /** Milliseconds that servers allow. */
 const ALLOWED_SKEW = 15 * 60_000
 /** Milliseconds: with less between the clocks, a server that complains does so for another reason. */
 const LEAST_SKEW = 60_000
 const EXPIRED: readonly string[] = ['ExpiredToken', 'TokenRefreshRequired']
-
-/** AWS's server of a region. */
-export function awsEndpoint(region: string): Endpoint {
-  const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
-  return { origin: { protocol: 'https:', host: `s3.${region}.${suffix}`, port: 443 }, basePath: '' }
-}
-
-/** Whether names below a host find it too: they do not of an address, and not everywhere of localhost. */
-function hasSubdomains(host: string): boolean {
-  return host !== 'localhost' && !host.includes(':') && !/^[\d.]+$/.test(host)
-}
-
-function hostHeader({ protocol, host, port }: Origin): string {
-  const name = host.includes(':') ? `[${host}]` : host
-  return port === DEFAULT_PORTS[protocol] ? name : `${name}:${port}`
-}
 
 /** Builds, signs and sends requests, and learns what answers teach: the region of the bucket, the time of the server. */
 export class S3Connection {
@@ -145,7 +120,7 @@ export class S3Connection {
     try {
       return await this.#session.send(exchange, options)
     } catch (error) {
-      if (!isHeadraceError(error, 'E_NETWORK') || !isAboutCertificates(error.details.cause)) throw error
+      if (!isHeadraceError(error, 'E_NETWORK') || !isOfAnotherName(error.details.cause)) throw error
       const hint = 'no certificate fits a bucket whose name has dots: give the option style=path'
       throw new HeadraceError(error.code, error.message, { ...error.details, hint })
     }
@@ -230,22 +205,13 @@ export class S3Connection {
   }
 
   #target(endpoint: Endpoint, other: string | undefined): Target {
-    if (other !== undefined) return this.#makeTarget(endpoint, other)
+    if (other !== undefined) return targetOf(this.config, this.#region, endpoint, other)
     let target = this.#targets.get(endpoint)
     if (target === undefined) {
-      target = this.#makeTarget(endpoint, this.config.bucket)
+      target = targetOf(this.config, this.#region, endpoint, this.config.bucket)
       this.#targets.set(endpoint, target)
     }
     return target
-  }
-
-  #makeTarget(given: Endpoint, bucket: string): Target {
-    const { origin, basePath } = this.config.endpoints === undefined ? awsEndpoint(this.#region) : given
-    const host = hostHeader(origin)
-    if (bucket === '') return { origin, host, path: basePath }
-    if (this.config.style === 'path') return { origin, host, path: `${basePath}/${bucket}` }
-    const below = hasSubdomains(origin.host) ? { ...origin, host: `${bucket}.${origin.host}` } : origin
-    return { origin: below, host: `${bucket}.${host}`, path: basePath }
   }
 
   /** Throws Again where the next attempt will be built better. */
@@ -280,9 +246,9 @@ export class S3Connection {
   }
 }
 
-function isAboutCertificates(cause: unknown): boolean {
+function isOfAnotherName(cause: unknown): boolean {
   for (let each = cause; each instanceof Error; each = each.cause)
-    if (/CERT|ALTNAME/.test((each as NodeJS.ErrnoException).code ?? '')) return true
+    if ((each as NodeJS.ErrnoException).code === 'ERR_TLS_CERT_ALTNAME_INVALID') return true
   return false
 }
 

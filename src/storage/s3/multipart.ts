@@ -5,12 +5,13 @@ import { native } from '../../native.ts'
 import type { HttpResponse } from '../http/types.ts'
 import type { PartLimits } from '../remote/part-sizes.ts'
 import type { ExistingPart, PartsTarget } from '../remote/parts-writer.ts'
-import { childrenOf, childText, escapeXml, readXml, type XmlElement } from '../remote/xml.ts'
+import { childText, escapeXml } from '../remote/xml.ts'
 import type { ObjectInfo, PutOptions } from '../types.ts'
-import { base64OfCrc, crc32cHeader } from './checksums.ts'
+import { base64OfCrc } from './checksums.ts'
 import type { S3Connection } from './connection.ts'
-import { readServerError } from './errors.ts'
+import { readAnswer, requiredText } from './documents.ts'
 import { headObject } from './get.ts'
+import { interruptedUpload, type UploadedPart } from './interrupted-upload.ts'
 import { etagOf, headersOfObject, writtenInfo } from './object-headers.ts'
 import { compareChecksum, putPieces, refusedIfThere } from './put.ts'
 
@@ -20,34 +21,6 @@ const LIMITS: PartLimits = {
   maxPart: 5 * 2 ** 30,
   maxParts: 10_000,
   maxObject: 5 * 2 ** 40,
-}
-
-/** A part that is at the server. */
-export interface UploadedPart {
-  readonly number: number
-  readonly etag: string
-  readonly size: number
-  /** CRC-32C; undefined where nothing is known of the bytes. */
-  readonly crc: number | undefined
-}
-
-/** The answer's document; an error inside a 200, as S3 gives where work takes longer, is one. */
-export function readAnswer(
-  connection: S3Connection,
-  operation: { readonly doing: string; readonly key: string },
-  response: HttpResponse,
-  root: string,
-): XmlElement {
-  const document = readXml(response.body, root, 'Error')
-  if (document.name === 'Error') throw connection.failure(operation, readServerError(response))
-  return document
-}
-
-export function requiredText(element: XmlElement, name: string): string {
-  const text = childText(element, name)
-  if (text === undefined || text === '')
-    throw new HeadraceError('E_CORRUPT', `the answer has no ${name} in ${element.name}`)
-  return text
 }
 
 /** One multipart upload of one object. */
@@ -227,24 +200,12 @@ export class MultipartUpload implements PartsTarget<UploadedPart> {
     })
   }
 
-  /** The latest upload of this key that is neither completed nor aborted, and its parts. */
   async existing(): Promise<ReadonlyMap<number, ExistingPart<UploadedPart>> | undefined> {
-    const id = await this.#latestUpload()
-    if (id === undefined) return undefined
-    this.#id = id
-    const parts = new Map<number, ExistingPart<UploadedPart>>()
-    for (let marker = ''; ; ) {
-      const page = await this.#listParts(marker)
-      if (page === undefined) return undefined
-      this.#wholeChecksum = childText(page, 'ChecksumType') === 'FULL_OBJECT'
-      for (const element of childrenOf(page, 'Part')) {
-        const part = listedPart(element)
-        parts.set(part.number, { size: part.size, part, matches: (pieces) => isMadeOf(part, pieces) })
-      }
-      const next = childText(page, 'NextPartNumberMarker') ?? ''
-      if (childText(page, 'IsTruncated') !== 'true' || next === marker || next === '') return parts
-      marker = next
-    }
+    const left = await interruptedUpload(this.#connection, this.#key, this.#path)
+    if (left === undefined) return undefined
+    this.#id = left.id
+    this.#wholeChecksum = left.wholeChecksum
+    return left.parts
   }
 
   #partQuery(number: number): readonly (readonly [string, string])[] {
@@ -258,46 +219,6 @@ export class MultipartUpload implements PartsTarget<UploadedPart> {
     if (headers.etag === undefined)
       throw new HeadraceError('E_CORRUPT', `the answer to a part of ${this.#key} has no ETag`, { key: this.#key })
     return etagOf(headers.etag)
-  }
-
-  async #latestUpload(): Promise<string | undefined> {
-    const doing = 'list uploads of'
-    let latest: { readonly id: string; readonly began: string } | undefined
-    for (let markers: readonly (readonly [string, string])[] = []; ; ) {
-      const page = await this.#connection.send({
-        method: 'GET',
-        doing,
-        key: this.#key,
-        idempotent: true,
-        query: [['uploads', ''], ['prefix', this.#path], ...markers],
-        read: (response) =>
-          readAnswer(this.#connection, { doing, key: this.#key }, response, 'ListMultipartUploadsResult'),
-      })
-      for (const upload of childrenOf(page, 'Upload')) {
-        if (childText(upload, 'Key') !== this.#path) continue
-        const began = childText(upload, 'Initiated') ?? ''
-        if (latest === undefined || began >= latest.began) latest = { id: requiredText(upload, 'UploadId'), began }
-      }
-      const key = childText(page, 'NextKeyMarker') ?? ''
-      const id = childText(page, 'NextUploadIdMarker') ?? ''
-      if (childText(page, 'IsTruncated') !== 'true' || key !== this.#path || id === '') return latest?.id
-      markers = [
-        ['key-marker', key],
-        ['upload-id-marker', id],
-      ]
-    }
-  }
-
-  async #listParts(marker: string): Promise<XmlElement | undefined> {
-    const doing = 'list the parts of'
-    return this.#connection.send<XmlElement | undefined>({
-      ...this.#common,
-      method: 'GET',
-      doing,
-      query: [['uploadId', this.#id], ...(marker === '' ? [] : ([['part-number-marker', marker]] as const))],
-      read: (response) => readAnswer(this.#connection, { doing, key: this.#key }, response, 'ListPartsResult'),
-      failed: ({ status }) => (status === 404 ? { value: undefined } : undefined),
-    })
   }
 
   /** The object, if it is the one that these parts make. */
@@ -331,23 +252,4 @@ function etagOfParts(parts: readonly UploadedPart[]): string | undefined {
   const sums = createHash('md5')
   for (const { etag } of parts) sums.update(Buffer.from(etag, 'hex'))
   return `${sums.digest('hex')}-${parts.length}`
-}
-
-function listedPart(element: XmlElement): UploadedPart {
-  const base64 = childText(element, 'ChecksumCRC32C')
-  const bytes = Buffer.from(base64 ?? '', 'base64')
-  return {
-    number: Number(requiredText(element, 'PartNumber')),
-    etag: etagOf(requiredText(element, 'ETag')),
-    size: Number(requiredText(element, 'Size')),
-    crc: bytes.length === 4 ? bytes.readUInt32BE() : undefined,
-  }
-}
-
-function isMadeOf({ crc, etag }: UploadedPart, pieces: readonly Uint8Array[]): boolean {
-  if (crc !== undefined) return crc32cHeader(pieces) === base64OfCrc(crc)
-  if (!/^[0-9a-f]{32}$/.test(etag)) return false
-  const md5 = createHash('md5')
-  for (const piece of pieces) md5.update(piece)
-  return md5.digest('hex') === etag
 }

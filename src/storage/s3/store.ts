@@ -19,8 +19,9 @@ import type {
   StoreSpec,
   WriterOptions,
 } from '../types.ts'
+import { awsEndpoint } from './addressing.ts'
 import { createBucket, deleteBucket, listBuckets } from './buckets.ts'
-import { awsEndpoint, S3Connection } from './connection.ts'
+import { S3Connection } from './connection.ts'
 import { copyObject } from './copy.ts'
 import { deleteObjects } from './delete.ts'
 import { getObject, headObject, type SizeGuess } from './get.ts'

@@ -15,8 +15,8 @@ function conformance(program: S3Program, traits: StoreTraits = {}): void {
     let buckets = 0
     beforeAll(async () => {
       server = await program.start()
-    })
-    afterAll(() => server?.stop())
+    }, 60_000)
+    afterAll(() => server?.stop(), 60_000)
     storeConformance(
       's3://',
       async () => {

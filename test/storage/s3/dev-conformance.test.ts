@@ -11,7 +11,7 @@ describe('against the development server', () => {
   beforeAll(async () => {
     server = await startS3Server()
   })
-  afterAll(() => server?.close())
+  afterAll(() => server?.close(), 60_000)
   storeConformance(
     's3://',
     async () => {
