@@ -14,7 +14,9 @@ const KEYS = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' }
 const TIMEOUTS = { firstByteTimeout: 150, stallTimeout: 150, connectTimeout: 500 }
 /** Bytes; the second is more than any object has: servers keep checksums of whole objects, so only they are compared. */
 const PART = 512 * 1024
-const WHOLE = 2 ** 21
+const WHOLE = 8 * 2 ** 20
+/** Above S3's least part. */
+const LARGE = 5.5 * 2 ** 20
 const LANES = 4
 const ROUNDS = OPERATIONS.length * 2
 
@@ -61,7 +63,7 @@ test.each(cases)(
     const partSize = fault.kind === 'corrupt-body' ? WHOLE : PART
     const options = { endpoint: url, credentials: KEYS, baseDelay: 1, maxDelay: 4, partSize, ...TIMEOUTS }
     const store = await openStore('s3://storm', options)
-    const verifier = await openStore('s3://storm', { ...options, attempts: 20 })
+    const verifier = await openStore('s3://storm', { ...options, partSize: WHOLE, attempts: 20 })
     stores = [store, verifier]
     // Made by one attempt, the answer lost: the next one says that it is there.
     await patient(() => verifier.createContainer?.().catch(isThere) ?? Promise.resolve())
@@ -73,7 +75,7 @@ test.each(cases)(
           seed: lane,
           rounds: ROUNDS,
           limit: 20_000,
-          large: 1_600_000,
+          large: LARGE,
           ...changedParts,
         }),
     )
@@ -81,11 +83,7 @@ test.each(cases)(
     for (const report of reports) runs += report.runs
     expect(requests.count(fault.kind)).toBeGreaterThan(0)
     for (const storm of storms) await storm.verify(verifier)
-    // What was begun was ended, but for aborts that could not be delivered either.
-    const begun = requests.count('CreateMultipartUpload')
-    expect(begun === 0 || requests.count('CompleteMultipartUpload') + requests.count('AbortMultipartUpload') > 0).toBe(
-      true,
-    )
+    if (fault.kind !== 'corrupt-body') expect(requests.count('CompleteMultipartUpload')).toBeGreaterThan(0)
   },
   60_000,
 )

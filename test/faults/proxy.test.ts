@@ -51,6 +51,7 @@ describe.skipIf(versitygw.path === undefined)('a proxy in front of versitygw', (
   test.each(FAULTS.map((fault, i) => [JSON.stringify(fault), fault, i] as const))(
     '%s',
     async (_, fault, i) => {
+      const before = sockets()
       const port = Number(new URL(server.endpoint).port)
       proxy = await startFaultProxy(port, [{ probability: 0.5, fault }], i)
       const endpoint = `http://127.0.0.1:${proxy.port}`
@@ -67,11 +68,16 @@ describe.skipIf(versitygw.path === undefined)('a proxy in front of versitygw', (
       expect(proxy.faults).toBeGreaterThan(0)
       for (const storm of storms) await storm.verify(direct)
       await store.close()
-      await eventually(() => proxy?.open === 0)
+      await proxy.close()
+      await eventually(() => sockets() <= before)
     },
     60_000,
   )
 })
+
+function sockets(): number {
+  return process.getActiveResourcesInfo().filter((name) => name === 'TCPSocketWrap').length
+}
 
 async function eventually(holds: () => boolean): Promise<void> {
   for (let tries = 0; tries < 100 && !holds(); tries++) await new Promise((resolve) => setTimeout(resolve, 20))
