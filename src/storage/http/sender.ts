@@ -2,7 +2,7 @@ import type { Socket } from 'node:net'
 
 /**
  * 256 KiB: progress shows between writes only, so that one of this size must be taken within the stall time-out. Larger
- * ones cost less CPU (a quarter for bodies of 16 MiB), but look like a stall on a slow link that many requests share.
+ * ones cost a little less CPU (a sixth for bodies of 16 MiB), but look like a stall on a slow link that many requests share.
  */
 const SLICE = 256 * 1024
 
