@@ -27,7 +27,7 @@ export function overSocket(url: string, bytes: Uint8Array | readonly Uint8Array[
     const pieces: Buffer[] = []
     const started = performance.now()
     let firstByte: number | undefined
-    const socket = net.connect(Number(port), hostname)
+    const socket = net.connect({ port: Number(port), host: hostname, allowHalfOpen: true })
     const finish = (end: Received['end']) => {
       clearTimeout(timer)
       socket.destroy()
@@ -38,8 +38,9 @@ export function overSocket(url: string, bytes: Uint8Array | readonly Uint8Array[
       firstByte ??= performance.now() - started
       pieces.push(piece)
     })
-    socket.once('end', () => finish('fin'))
-    socket.once('error', () => finish('rst'))
+    // Where RST comes right behind bytes, libuv may call it the end of them. Only after FIN can one still write.
+    socket.once('end', () => socket.write('\n', (error) => finish(error ? 'rst' : 'fin')))
+    socket.on('error', () => finish('rst'))
     for (const piece of Array.isArray(bytes) ? bytes : [bytes]) socket.write(piece as Uint8Array)
   })
 }

@@ -8,7 +8,7 @@ import { RequestLog } from './requests.ts'
 import { HttpFront } from './server.ts'
 import { tlsSetup } from './tls.ts'
 
-export { FAULT_KINDS, type FaultKind, type FaultRule } from './faults/rules.ts'
+export { FAULT_KINDS, type FaultRule } from './faults/rules.ts'
 export { DEFAULT_KEYS, type S3ServerOptions } from './options.ts'
 
 export interface S3Server {
