@@ -21,7 +21,7 @@ namespace {
 #if defined(O_DIRECT)
 constexpr int kDirect = O_DIRECT;
 #else
-constexpr int kDirect = 0;  // macOS has none; nothing is opened with it
+constexpr int kDirect = 0;  // macOS has none: every file refuses
 #endif
 
 constexpr size_t kMaxThreads = 256;
@@ -97,6 +97,7 @@ class ReadTask final : public DirectTask {
       : DirectTask(how), path_(std::move(path)), into_(into), own_(own), offset_(offset), wanted_(length), limit_(limit), numbers_(numbers) {}
 
   void run(size_t, Scratch&) override {
+    if (kDirect == 0) return fail("open", EINVAL);
     const OpenFile file(::open(path_.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | kDirect));
     if (file.fd() < 0) return fail("open", errno);
     FileNumbers found;

@@ -78,10 +78,11 @@ int openKept(const char* path, FileNumbers& out) {
   kept.file.reset();
   const int fd = openWithoutWaiting(path);
   if (fd < 0) return -1;
-  kept.file = std::make_unique<OpenFile>(fd);
-  kept.path = path;
+  auto file = std::make_unique<OpenFile>(fd);
   struct stat status {};
   if (::fstat(fd, &status) != 0) return -1;
+  kept.file = std::move(file);
+  kept.path = path;
   kept.device = status.st_dev;
   kept.inode = status.st_ino;
   fill(status, out);
