@@ -94,9 +94,9 @@ export interface CopyJob {
   readonly group: number
 }
 
-/** One sample into another form, on the pool. */
+/** Samples into another form, on the pool. */
 export interface ConvertJob {
-  readonly bytes: Uint8Array
+  readonly samples: readonly Uint8Array[]
   /** Frequencies of the compact form, 16 x 256. */
   readonly table: Uint16Array | undefined
   readonly threads: number
@@ -212,10 +212,10 @@ interface Addon {
   /** Takes an ArrayBuffer's memory away: its length and that of every view becomes 0. */
   detach(buffer: ArrayBuffer): void
   decodeImages(job: DecodeJob): Promise<readonly NativeFault[]>
-  /** A JPEG as packed coefficients, in the compact form where there is a table. E_UNSUPPORTED: it stays a JPEG. */
-  packJpeg(job: ConvertJob): Promise<Uint8Array | Refusal>
-  /** Packed coefficients as a JPEG with the same coefficients and tables. */
-  unpackJpeg(job: ConvertJob): Promise<Uint8Array | Refusal>
+  /** JPEGs as packed coefficients, in the compact form where there is a table. E_UNSUPPORTED: it stays a JPEG. */
+  packJpegs(job: ConvertJob): Promise<readonly (Uint8Array | Refusal)[]>
+  /** Packed coefficients as JPEGs with the same coefficients and tables. */
+  unpackJpegs(job: ConvertJob): Promise<readonly (Uint8Array | Refusal)[]>
   /** A picture as planes. E_CORRUPT, E_UNSUPPORTED or E_LIMIT where it cannot be decoded. */
   toYuv420(job: Yuv420Job): Promise<Yuv420Picture | Refusal>
   /** Adds how often each symbol comes in each context of a plain packed picture to `counts`, 16 x 256. */

@@ -1,5 +1,6 @@
 // The quantised coefficients of a JPEG.
 #pragma once
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +24,35 @@ struct Coefficients {
   int count = 0;                     // of components: 1 (gray) or 3 (Y, Cb, Cr)
   Component components[3];
   std::vector<QuantTable> tables;    // each once
+};
+
+// Who takes the coefficients of a picture as they are read.
+class BlockSink {
+ public:
+  virtual ~BlockSink() = default;
+  // The picture, without its blocks. It may come again: what came before does not count then.
+  virtual void begin(const Coefficients& picture) = 0;
+  // Row y of the blocks of component c; MCU row by MCU row, there one component after the other.
+  virtual void row(int c, int y, const int16_t* blocks) = 0;
+};
+
+// Keeps them all.
+class KeepBlocks final : public BlockSink {
+ public:
+  explicit KeepBlocks(Coefficients& to) : to_(to) {}
+  void begin(const Coefficients& picture) override {
+    to_ = picture;
+    for (Component& component : to_.components)
+      component.blocks.resize(static_cast<size_t>(component.blocksWide) * static_cast<size_t>(component.blocksHigh) * 64);
+  }
+  void row(int c, int y, const int16_t* blocks) override {
+    Component& component = to_.components[c];
+    std::copy_n(blocks, static_cast<size_t>(component.blocksWide) * 64, component.rowOfBlocks(y));
+  }
+
+ private:
+  using Component = Coefficients::Component;
+  Coefficients& to_;
 };
 
 }  // namespace headrace

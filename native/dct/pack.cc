@@ -1,109 +1,22 @@
 #include "pack.h"
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
-
-#include "../kernels/scalar_dct.h"
 
 namespace headrace {
 namespace {
 
-// Absolute sums of two columns of a block up to which the transform's 16-bit values cannot overflow: each pass-1 value is
-// at most 4 sqrt(2) times its column's sum, and 5792 * 4 sqrt(2) < 2^15.
-constexpr int kMaxColumnPair = 5792;
-// What a JPEG of 8 bits can hold, or it could not be made again: Huffman codes end at 10 bits (11 for differences of DC,
-// whatever blocks a scan has side by side).
-constexpr int kMaxAc = 1023, kLeastDc = -1024, kMaxDc = 1023;
+// What a block may write to a section whatever it brings.
+constexpr size_t kMostOfBlock = 64;
 
-constexpr auto kPlaces = [] {
-  std::array<uint8_t, 64> places{};
-  for (int s = 0; s < 64; s++) places[static_cast<size_t>(s)] = static_cast<uint8_t>(scalar::placeOfScan(s));
-  return places;
-}();
+template <typename T>
+void atLeast(std::vector<T>& memory, size_t size) {
+  if (memory.size() < size) memory.resize(size);
+}
 
 void putLittle(std::vector<uint8_t>& out, uint32_t value, size_t bytes) {
   for (size_t i = 0; i < bytes; i++) out.push_back(static_cast<uint8_t>(value >> (8 * i)));
 }
-
-// The sections of one strip as they grow.
-class StripWriter {
- public:
-  // False where a coefficient is too large.
-  bool write(const int16_t* blocks, size_t count, const QuantTable& table, const Kernels& kernels) {
-    dc_.resize(count);
-    hdr_.resize(count);
-    mask_.clear();
-    values_.clear();
-    escapes_.clear();
-    wideDc_.clear();
-    wideAc_.clear();
-    masks_.resize(count);
-    kernels.scanMasks(blocks, count, masks_.data());
-    int before = 0;
-    for (size_t i = 0; i < count; i++, blocks += 64) {
-      if (!writeDc(i, blocks[0] - before)) return false;
-      before = blocks[0];
-      if (!writeAc(i, masks_[i] & ~uint64_t(1), blocks, table)) return false;
-    }
-    return true;
-  }
-
-  void append(std::vector<uint8_t>& out) {
-    for (const auto* section : {&dc_, &hdr_, &mask_}) out.insert(out.end(), section->begin(), section->end());
-    values_.push_back(0);
-    for (size_t i = 0; i + 1 < values_.size(); i += 2) out.push_back(static_cast<uint8_t>(values_[i] | values_[i + 1] << 4));
-    out.insert(out.end(), escapes_.begin(), escapes_.end());
-    for (const auto* section : {&wideDc_, &wideAc_})
-      for (const int16_t wide : *section) putLittle(out, static_cast<uint16_t>(wide), 2);
-  }
-
- private:
-  bool writeDc(size_t i, int difference) {
-    if (difference >= -127 && difference <= 127) {
-      dc_[i] = static_cast<uint8_t>(difference);
-      return true;
-    }
-    dc_[i] = 0x80;
-    wideDc_.push_back(static_cast<int16_t>(difference));
-    return true;
-  }
-
-  bool writeAc(size_t i, uint64_t mask, const int16_t* block, const QuantTable& table) {
-    int64_t sums[4] = {int64_t(std::abs(block[0])) * table[0], 0, 0, 0};
-    if (block[0] < kLeastDc || block[0] > kMaxDc) return false;
-    uint8_t groups = 0;
-    for (unsigned g = 0; g < 8; g++) {
-      const auto bits = static_cast<uint8_t>(mask >> (8 * g));
-      if (bits == 0) continue;
-      groups |= static_cast<uint8_t>(1 << g);
-      mask_.push_back(bits);
-    }
-    hdr_[i] = groups;
-    for (; mask != 0; mask &= mask - 1) {
-      const size_t place = kPlaces[static_cast<size_t>(__builtin_ctzll(mask))];
-      const int value = block[place];
-      if (std::abs(value) > kMaxAc) return false;
-      sums[place & 3] += int64_t(std::abs(value)) * table[place];
-      if (value >= -8 && value <= 7) {
-        values_.push_back(static_cast<uint8_t>(value & 15));
-        continue;
-      }
-      values_.push_back(0);
-      if (value >= -127 && value <= 127) {
-        escapes_.push_back(static_cast<uint8_t>(value));
-        continue;
-      }
-      escapes_.push_back(0x80);
-      wideAc_.push_back(static_cast<int16_t>(value));
-    }
-    return *std::max_element(sums, sums + 4) <= kMaxColumnPair;
-  }
-
-  std::vector<uint8_t> dc_, hdr_, mask_, values_, escapes_;
-  std::vector<int16_t> wideDc_, wideAc_;
-  std::vector<uint64_t> masks_;
-};
 
 void beginPacked(const PackedPicture& picture, const std::vector<QuantTable>& tables, std::vector<uint8_t>& out) {
   const bool wideTables = std::any_of(tables.begin(), tables.end(), [](const QuantTable& table) {
@@ -125,31 +38,102 @@ void beginPacked(const PackedPicture& picture, const std::vector<QuantTable>& ta
 
 }  // namespace
 
-Fault pack(const Coefficients& coefficients, const Kernels& kernels, std::vector<uint8_t>& out) {
-  PackedPicture picture;
-  if (!setGeometry(picture, coefficients.width, coefficients.height, coefficients.count, coefficients.horizontal, coefficients.vertical))
-    return Fault::of(FaultCode::unsupported, "%d components of sampling %dx%d", coefficients.count, coefficients.horizontal, coefficients.vertical);
-  for (int c = 0; c < picture.count; c++) picture.tableOf[c] = static_cast<uint8_t>(coefficients.components[c].table);
-
-  StripWriter strip;
-  std::vector<size_t> rowSizes;
-  std::vector<uint8_t> body;
-  bool fits = true;
-  for (int m = 0; m < picture.mcuRows && fits; m++) {
-    const size_t before = body.size();
-    picture.stripsOfRow(m, [&](int c, int y) {
-      const Coefficients::Component& component = coefficients.components[c];
-      fits = fits && strip.write(component.rowOfBlocks(y), static_cast<size_t>(component.blocksWide),
-                                 coefficients.tables[static_cast<size_t>(component.table)], kernels);
-      if (fits) strip.append(body);
-    });
-    rowSizes.push_back(body.size() - before);
+void Packer::begin(const Coefficients& picture) {
+  fault_ = {};
+  rowSizes_.clear();
+  body_.clear();
+  if (!setGeometry(picture_, picture.width, picture.height, picture.count, picture.horizontal, picture.vertical)) {
+    fault_ = Fault::of(FaultCode::unsupported, "%d components of sampling %dx%d", picture.count, picture.horizontal, picture.vertical);
+    return;
   }
-  if (!fits) return Fault::of(FaultCode::unsupported, "%s", "coefficients too large for 16-bit arithmetic, or for any JPEG");
+  for (int c = 0; c < 3; c++) picture_.tableOf[c] = c < picture.count ? static_cast<uint8_t>(picture.components[c].table) : 0;
+  tables_ = picture.tables;
+}
 
-  beginPacked(picture, coefficients.tables, out);
-  appendRows(rowSizes, body, out);
+void Packer::row(int c, int y, const int16_t* blocks) {
+  if (fault_) return;
+  if (c == 0 && y % picture_.vertical == 0) rowSizes_.push_back(0);
+  const auto count = static_cast<size_t>(picture_.components[c].blocksWide);
+  if (!pack(blocks, count, tables_[picture_.tableOf[c]])) {
+    fault_ = Fault::of(FaultCode::unsupported, "%s", "coefficients too large for 16-bit arithmetic, or for any JPEG");
+    return;
+  }
+  const size_t before = body_.size();
+  append(count);
+  rowSizes_.back() += body_.size() - before;
+}
+
+// The sections of a row. False where a coefficient is too large.
+bool Packer::pack(const int16_t* blocks, size_t count, const QuantTable& table) {
+  const size_t room = (count + 1) * kMostOfBlock;
+  for (auto* section : {&mask_, &values_, &escapes_}) atLeast(*section, room);
+  atLeast(dc_, count);
+  atLeast(hdr_, count + kMostOfBlock);
+  atLeast(wides_, count + room);
+  wideDc_ = 0;
+  int before = 0;
+  for (size_t i = 0; i < count; i++) {
+    const int dc = blocks[64 * i], difference = dc - before;
+    before = dc;
+    const bool wide = difference < -127 || difference > 127;
+    dc_[i] = wide ? 0x80 : static_cast<uint8_t>(difference);
+    if (wide) wides_[wideDc_++] = static_cast<int16_t>(difference);
+  }
+  ends_ = {hdr_.data(), mask_.data(), values_.data(), escapes_.data(), wides_.data() + wideDc_};
+  return kernels_.packBlocks(blocks, count, table.data(), ends_);
+}
+
+void Packer::append(size_t count) {
+  const auto values = static_cast<size_t>(ends_.values - values_.data()), nibbles = (values + 1) / 2;
+  const auto mask = static_cast<size_t>(ends_.mask - mask_.data()), escapes = static_cast<size_t>(ends_.escapes - escapes_.data());
+  const auto wides = static_cast<size_t>(ends_.wides - wides_.data());
+  const size_t before = body_.size();
+  body_.resize(before + 2 * count + mask + nibbles + escapes + 2 * wides);
+  uint8_t* out = body_.data() + before;
+  const auto put = [&](const uint8_t* section, size_t bytes) {
+    std::memcpy(out, section, bytes);
+    out += bytes;
+  };
+  put(dc_.data(), count);
+  put(hdr_.data(), count);
+  put(mask_.data(), mask);
+  kernels_.joinNibbles(values_.data(), values, out);
+  out += nibbles;
+  put(escapes_.data(), escapes);
+  for (size_t i = 0; i < wides; i++) {
+    *out++ = static_cast<uint8_t>(wides_[i]);
+    *out++ = static_cast<uint8_t>(static_cast<uint16_t>(wides_[i]) >> 8);
+  }
+}
+
+Fault Packer::finish(std::vector<uint8_t>& out) {
+  if (fault_) return fault_;
+  out.reserve(kPackedHeaderBytes + 128 * tables_.size() + 4 * rowSizes_.size() + body_.size() + kStripPadding);
+  beginPacked(picture_, tables_, out);
+  appendRows(rowSizes_, body_, out);
   return {};
+}
+
+size_t Packer::bytes() const {
+  return body_.capacity() + dc_.capacity() + hdr_.capacity() + mask_.capacity() + values_.capacity() + escapes_.capacity() +
+         sizeof(int16_t) * wides_.capacity() + sizeof(size_t) * rowSizes_.capacity();
+}
+
+void Packer::release() {
+  for (auto* memory : {&body_, &dc_, &hdr_, &mask_, &values_, &escapes_}) *memory = std::vector<uint8_t>();
+  wides_ = std::vector<int16_t>();
+  rowSizes_ = std::vector<size_t>();
+}
+
+Fault pack(const Coefficients& coefficients, const Kernels& kernels, std::vector<uint8_t>& out) {
+  Packer packer(kernels);
+  packer.begin(coefficients);
+  for (int first = 0, m = 0; !packer.refuses() && first < coefficients.components[0].blocksHigh; first += coefficients.vertical, m++) {
+    for (int y = first; y < first + coefficients.vertical && y < coefficients.components[0].blocksHigh; y++)
+      packer.row(0, y, coefficients.components[0].rowOfBlocks(y));
+    for (int c = 1; c < coefficients.count; c++) packer.row(c, m, coefficients.components[c].rowOfBlocks(m));
+  }
+  return packer.finish(out);
 }
 
 void appendRows(std::span<const size_t> sizes, std::span<const uint8_t> body, std::vector<uint8_t>& out) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 
 namespace headrace {
 
@@ -33,16 +34,30 @@ RansFrequencies frequenciesOf(const RansCounts& counts) {
   return frequencies;
 }
 
+namespace {
+
+// x / frequency is exact for every x of 32 bits: the inverse is too large by less than 1 / 2^64, and x * frequency is below
+// 2^64. Where the frequency is 1 the inverse does not fit, x - 1 comes out, and the bias makes up for it.
+RansCode codeOf(uint32_t start, uint32_t frequency) {
+  const bool one = frequency == 1;
+  const uint64_t inverse = one ? UINT64_MAX : UINT64_MAX / frequency + 1;
+  const uint32_t others = kRansUnit - frequency;
+  return {inverse, frequency << (32 - kRansBits), static_cast<uint16_t>(start + (one ? others : 0)), static_cast<uint16_t>(others)};
+}
+
+}  // namespace
+
 bool RansTable::build(std::span<const uint16_t> given) {
   if (given.size() != frequencies.size()) return false;
   std::copy(given.begin(), given.end(), frequencies.begin());
   entries.resize(kRansContexts << kRansBits);
+  codes.resize(kRansContexts * kSymbols);
   for (size_t context = 0; context < kRansContexts; context++) {
     uint32_t start = 0;
     for (size_t s = 0; s < kSymbols; s++) {
       const uint32_t frequency = frequencies[context * kSymbols + s];
       if (frequency < 1 || start + frequency > kRansUnit) return false;
-      starts[context * kSymbols + s] = static_cast<uint16_t>(start);
+      codes[context * kSymbols + s] = codeOf(start, frequency);
       for (uint32_t k = 0; k < frequency; k++)
         entries[(context << kRansBits) + start + k] = static_cast<uint32_t>(s) | frequency << 8 | k << 20;
       start += frequency;
@@ -56,24 +71,33 @@ void ransEncode(const RansTable& table, std::span<const std::vector<RansSymbol>>
   constexpr size_t kLanes = 16;
   uint32_t states[kLanes];
   std::fill(states, states + kLanes, kRansStart);
-  std::vector<uint16_t> words;  // the last one that the decoder needs first
+  size_t symbols = 0;
+  for (const auto& phase : phases) symbols += phase.size();
+  // From the end: the word that the decoder needs first comes last. A symbol brings one at most.
+  const size_t before = out.size(), most = before + kRansStatesBytes + 2 * symbols;
+  out.resize(most);
+  uint8_t* next = out.data() + most;
   for (size_t p = phases.size(); p-- > 0;) {
     for (size_t i = phases[p].size(); i-- > 0;) {
       const auto [symbol, context] = phases[p][i];
-      uint32_t& state = states[i % kLanes];
-      const uint32_t frequency = table.frequencies[context * kSymbols + symbol];
-      if (state >= static_cast<uint64_t>(frequency) << (32 - kRansBits)) {
-        words.push_back(static_cast<uint16_t>(state));
-        state >>= 16;
-      }
-      state = (state / frequency << kRansBits) + state % frequency + table.starts[context * kSymbols + symbol];
+      const RansCode& code = table.codes[context * kSymbols + symbol];
+      uint32_t state = states[i % kLanes];
+      // Without a branch: whether a word goes out is as good as random.
+      const uint32_t full = state >= code.limit;
+      next[-2] = static_cast<uint8_t>(state);
+      next[-1] = static_cast<uint8_t>(state >> 8);
+      next -= 2 * full;
+      state >>= 16 * full;
+      const auto quotient = static_cast<uint32_t>(static_cast<unsigned __int128>(state) * code.inverse >> 64);
+      states[i % kLanes] = state + code.bias + quotient * code.others;
     }
   }
-  const auto put = [&](uint32_t value, size_t bytes) {
-    for (size_t b = 0; b < bytes; b++) out.push_back(static_cast<uint8_t>(value >> (8 * b)));
-  };
-  for (const uint32_t state : states) put(state, 4);
-  for (size_t i = words.size(); i-- > 0;) put(words[i], 2);
+  uint8_t* at = out.data() + before;
+  for (const uint32_t state : states)
+    for (size_t b = 0; b < 4; b++) *at++ = static_cast<uint8_t>(state >> (8 * b));
+  const auto words = static_cast<size_t>(out.data() + most - next);
+  std::memmove(at, next, words);
+  out.resize(before + kRansStatesBytes + words);
 }
 
 }  // namespace headrace

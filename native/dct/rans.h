@@ -23,10 +23,17 @@ using RansFrequencies = std::array<uint16_t, kRansContexts * kSymbols>;
 // Frequencies near those of the counts, each at least 1, each context's sum kRansUnit. The same on every machine.
 RansFrequencies frequenciesOf(const RansCounts& counts);
 
+// What coding a symbol does to a state x, without a division: q = x * inverse >> 64, then x += bias + q * others.
+struct RansCode {
+  uint64_t inverse;
+  uint32_t limit;      // a state from here on gives a word away first
+  uint16_t bias, others;
+};
+
 struct RansTable {
   RansFrequencies frequencies;
-  std::array<uint16_t, kRansContexts * kSymbols> starts;
   std::vector<RansEntry> entries;  // kRansContexts << kRansBits
+  std::vector<RansCode> codes;     // of the encoder, kRansContexts * kSymbols
 
   // False where the frequencies are not as frequenciesOf makes them.
   bool build(std::span<const uint16_t> frequencies);

@@ -196,17 +196,23 @@ Fault Strips::decodeRows(const PackedPicture& picture, const RansTable& table, i
 void rowSymbols(const PackedPicture& picture, const Strips& strips, int mcuRow, RowSymbols& out) {
   for (auto& phase : out.phases) phase.clear();
   out.wides.clear();
-  const auto put = [](std::vector<RansSymbol>& phase, const uint8_t* bytes, size_t count, uint8_t context) {
-    for (size_t i = 0; i < count; i++) phase.push_back({bytes[i], context});
+  const auto more = [](std::vector<RansSymbol>& phase, size_t count) {
+    phase.resize(phase.size() + count);
+    return phase.data() + phase.size() - count;
+  };
+  const auto put = [&](std::vector<RansSymbol>& phase, const uint8_t* bytes, size_t count, uint8_t context) {
+    RansSymbol* to = more(phase, count);
+    for (size_t i = 0; i < count; i++) to[i] = {bytes[i], context};
   };
   picture.stripsOfRow(mcuRow, [&](int c, int y) {
     const PackedStrip& strip = strips.at(c, y);
     put(out.phases[0], strip.hdr, strip.blocks, contextOf(kHdrContext, c));
     put(out.phases[0], strip.dc, strip.blocks, contextOf(kDcContext, c));
     const uint8_t* mask = strip.mask;
+    RansSymbol* masks = more(out.phases[1], strip.maskBytes);
     for (uint32_t i = 0; i < strip.blocks; i++) {
-      for (uint8_t g = 0; g < 8; g++)
-        if (strip.hdr[i] >> g & 1) out.phases[1].push_back({*mask++, static_cast<uint8_t>(kMaskContext + g)});
+      const uint8_t* contexts = kGroups.of[strip.hdr[i]];
+      for (uint32_t left = scalar::bitsIn(strip.hdr[i]); left > 0; left--) *masks++ = {*mask++, *contexts++};
     }
     put(out.phases[2], strip.nibbles, nibbleBytes(strip), contextOf(kNibbleContext, c));
     put(out.phases[3], strip.escapes, strip.escapeCount, contextOf(kEscapeContext, c));

@@ -6,6 +6,7 @@
 //   - the fault and the pixels do not depend on what the scratch decoded before, nor on the instruction set: a fresh
 //     scratch with the scalar kernels says what must come out of a used one with the chosen kernels;
 //   - a fault leaves zeros;
+//   - the coefficients of a JPEG are those that libjpeg alone reads;
 //   - views that share one decode get the pixels that each gets alone;
 //   - a JPEG that can be packed has the same pixels packed, plain and compact;
 //   - a gray or 4:2:0 JPEG of even sides has the same pixels as planes.
@@ -25,6 +26,7 @@
 #include "../dct/pack.h"
 #include "../src/image_decode.h"
 #include "../src/yuv420_writer.h"
+#include "../test/bare_jpeg.h"
 #include "packed_input.h"
 
 namespace headrace {
@@ -246,6 +248,23 @@ std::vector<uint8_t> otherPicture() {
   return bytes;
 }
 
+// The coefficients of a JPEG: our own decoder of its Huffman code has none, or those that libjpeg alone reads.
+void checkScan(const Job& job, const Kernels& kernels) {
+  if (PackedPicture::isPacked(job.picture.bytes)) return;
+  JpegOptions strict = job.options;
+  strict.tolerant = false;
+  JpegReader reader(kernels);
+  Coefficients got, bare;
+  Fault fault = reader.open(job.picture.bytes.data(), job.picture.bytes.size(), strict);
+  if (!fault) fault = reader.coefficients(got);
+  const bool reads = (fault.code == FaultCode::none || fault.code == FaultCode::corrupt) && readBareJpeg(job.picture.bytes, bare);
+  if (fault.code == FaultCode::corrupt && reads) fail("libjpeg reads coefficients, we do not", fault);
+  if (fault) return;
+  if (!reads) fail("we read coefficients, libjpeg does not");
+  for (int c = 0; c < got.count; c++)
+    if (got.components[c].blocks != bare.components[c].blocks) fail("other coefficients than libjpeg's");
+}
+
 // The same picture packed, where it can be: both forms, plain with bytes behind it that may be read.
 void checkPacked(Job job, const Outcome& wanted, const Kernels& kernels, Scratch& scratch) {
   Coefficients coefficients;
@@ -253,7 +272,7 @@ void checkPacked(Job job, const Outcome& wanted, const Kernels& kernels, Scratch
   if (job.options.fastDct || !job.options.fancyUpsampling || PackedPicture::isPacked(job.picture.bytes)) return;
   JpegOptions strict = job.options;
   strict.tolerant = false;
-  JpegReader reader;
+  JpegReader reader(kernels);
   if (reader.open(job.picture.bytes.data(), job.picture.bytes.size(), strict) || reader.coefficients(coefficients)) return;
   if (pack(coefficients, kernels, plain)) return;
   const size_t size = plain.size();
@@ -307,6 +326,7 @@ void run(const Job& job, size_t table) {
   if (wanted.fault.code != got.fault.code || std::strcmp(wanted.fault.reason, got.fault.reason) != 0)
     fail("the fault depends on what was decoded before", wanted.fault, got.fault);
   if (wanted.out != got.out) fail("the pixels depend on what was decoded before, or on the instruction set");
+  checkScan(job, *tables[table]);
   if (wanted.fault) return;
   checkPacked(job, wanted, *tables[table], *used[table]);
   checkPlanes(job, wanted, *used[table]);

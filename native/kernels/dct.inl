@@ -150,8 +150,15 @@ bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_t last, const 
   return true;
 }
 
-void scanMasks(const int16_t* blocks, size_t n, uint64_t* masks) {
-  for (size_t i = 0; i < n; ++i) masks[i] = scanMask(blocks + 64 * i);
+// Bytes of words that hold one nibble in each half.
+void joinNibbles(const uint8_t* values, size_t n, uint8_t* out) {
+  size_t i = 0;
+  for (; i + kBytes <= n; i += kBytes) {
+    const Bytes pairs = loadBytes(values + i);
+    const Words joined = addWords(evenBytes(pairs), shiftWordsLeft<4>(oddBytes(pairs)));
+    storeWordsAsBytes(out + i / 2, joined);
+  }
+  scalar::joinNibbles(values + i, n - i, out + i / 2);
 }
 
 // ---- upsampling and colour

@@ -68,12 +68,51 @@ inline void placeValues(uint64_t mask, const int8_t* values, int16_t dc, int16_t
   _mm512_store_si512(block + 32, _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(placed, 1)));
 }
 
-// Which scan positions of a block are not zero.
-inline uint64_t scanMask(const int16_t* block) {
-  const __m512i upper = _mm512_loadu_si512(block), lower = _mm512_loadu_si512(block + 32);
-  const uint64_t top = _mm512_test_epi16_mask(upper, upper), bottom = _mm512_test_epi16_mask(lower, lower);
-  constexpr uint32_t kLeft = 0x0f0f0f0f, kRight = 0xf0f0f0f0;
-  return _pext_u64(top, kLeft) | _pext_u64(top, kRight) << 16 | _pext_u64(bottom, kLeft) << 32 | _pext_u64(bottom, kRight) << 48;
+// Words of two registers as signed bytes, saturated.
+inline __m512i narrowWords(__m512i low, __m512i high) {
+  return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtsepi16_epi8(low)), _mm512_cvtsepi16_epi8(high), 1);
+}
+
+struct alignas(64) PackTables {
+  uint16_t places[64] = {};  // of each scan position, for two registers of words
+  constexpr PackTables() {
+    for (int s = 0; s < 64; ++s) places[s] = uint16_t(scalar::placeOfScan(s));
+  }
+};
+constexpr PackTables kPack;
+
+bool packBlocks(const int16_t* blocks, size_t n, const uint16_t* table, PackedSections& to) {
+  const __m512i firstPlaces = _mm512_load_si512(kPack.places), lastPlaces = _mm512_load_si512(kPack.places + 32);
+  const __m512i upperTable = _mm512_loadu_si512(table), lowerTable = _mm512_loadu_si512(table + 32);
+  const bool signedTable = _mm512_movepi16_mask(upperTable) == 0 && _mm512_movepi16_mask(lowerTable) == 0;
+  const __m512i most = _mm512_set1_epi16(scalar::kMaxAc), widest = _mm512_set1_epi16(127);
+  for (size_t i = 0; i < n; ++i, blocks += 64) {
+    const __m512i upper = _mm512_loadu_si512(blocks), lower = _mm512_loadu_si512(blocks + 32);
+    const __m512i upperSize = _mm512_abs_epi16(upper), lowerSize = _mm512_abs_epi16(lower);
+    const __m512i first = _mm512_permutex2var_epi16(upper, firstPlaces, lower), last = _mm512_permutex2var_epi16(upper, lastPlaces, lower);
+    const uint64_t mask = (_mm512_test_epi16_mask(first, first) | uint64_t(_mm512_test_epi16_mask(last, last)) << 32) & ~uint64_t(1);
+    // Values of two bytes are rare, and so are blocks whose sums have to be looked at one by one.
+    const __m512i sums = _mm512_add_epi32(_mm512_madd_epi16(upperSize, upperTable), _mm512_madd_epi16(lowerSize, lowerTable));
+    const __mmask32 upperWide = _mm512_cmpgt_epu16_mask(upperSize, widest) & ~1u,
+                    lowerWide = _mm512_cmpgt_epu16_mask(lowerSize, widest);
+    const bool large = (_mm512_cmpgt_epu16_mask(upperSize, most) | _mm512_cmpgt_epu16_mask(lowerSize, most)) != 0;
+    if (upperWide != 0 || lowerWide != 0 || large || !signedTable || _mm512_reduce_add_epi32(sums) > scalar::kMaxColumnPair) {
+      if (!scalar::packBlock(blocks, mask, table, to)) return false;
+      continue;
+    }
+    const __m512i bytes = narrowWords(first, last), eight = _mm512_set1_epi8(8);
+    const uint64_t narrow = _mm512_cmplt_epu8_mask(_mm512_add_epi8(bytes, eight), _mm512_set1_epi8(16)), escaped = mask & ~narrow;
+    const uint64_t groups = _mm512_cmpneq_epi8_mask(_mm512_zextsi128_si512(_mm_cvtsi64_si128(int64_t(mask))), _mm512_setzero_si512());
+    const uint64_t masks = _pext_u64(mask, kExpand.spread[groups]);
+    memcpy(to.mask, &masks, sizeof masks);
+    to.mask += __builtin_popcountll(groups);
+    *to.hdr++ = uint8_t(groups);
+    _mm512_storeu_si512(to.values, _mm512_maskz_compress_epi8(mask, _mm512_and_si512(_mm512_maskz_mov_epi8(narrow, bytes), _mm512_set1_epi8(15))));
+    to.values += __builtin_popcountll(mask);
+    _mm512_storeu_si512(to.escapes, _mm512_maskz_compress_epi8(escaped, bytes));
+    to.escapes += __builtin_popcountll(escaped);
+  }
+  return true;
 }
 
 }  // namespace

@@ -97,5 +97,12 @@ inline uint64_t scanMask(const int16_t* block) {
   return mask;
 }
 
+bool packBlocks(const int16_t* blocks, size_t n, const uint16_t* table, PackedSections& to) {
+  for (size_t i = 0; i < n; ++i, blocks += 64) {
+    if (!scalar::packBlock(blocks, scanMask(blocks), table, to)) return false;
+  }
+  return true;
+}
+
 }  // namespace
 }  // namespace headrace

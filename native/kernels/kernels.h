@@ -42,6 +42,32 @@ inline constexpr size_t kStripPadding = 128;
 // `decodeStrip` writes whole groups of this many blocks, and needs memory for 64 values a block and kStripPadding more.
 inline constexpr size_t kBlockGroup = 4;
 
+// Where the sections of blocks that are being packed go on: each points behind what it has. A block may write up to 64
+// elements to each, whatever it brings.
+struct PackedSections {
+  uint8_t *hdr, *mask, *values, *escapes;  // values: still one a byte
+  int16_t* wides;
+};
+
+// The codes of a Huffman table of a JPEG. An entry says, from its lowest byte on: bits of the code and of the value behind
+// it, bits of the code, zeros that come before the value (or one of the two constants: no value comes), bits of the value.
+inline constexpr int kHuffmanLookupBits = 10;
+inline constexpr uint32_t kHuffmanEndOfBlock = 64, kHuffmanUnknown = 127;  // unknown: what no baseline picture has
+struct HuffmanCodes {
+  uint32_t lookup[1 << kHuffmanLookupBits];  // by the first bits of the code; 0: it is longer, or none
+  // Of the longer ones, by their length: one more than the last, and what makes the place of its entry of a code.
+  int32_t end[17], offset[17];
+  uint32_t entries[256];
+};
+// Bits from the highest of `window` on, of which `count` (below 64) are there; `next`: the first byte that is not.
+struct HuffmanBits {
+  uint64_t window;
+  uint32_t count;
+  const uint8_t* next;
+};
+// What a block can have: 27 bits of DC, 63 times 26 of AC. So many bytes, and 8 more, must be readable behind `next`.
+inline constexpr size_t kHuffmanBlockBytes = 209;
+
 // A range decoder of 16 lanes over one stream of words (docs/formats/dct.md, compact form).
 struct RansStream {
   uint32_t states[16];
@@ -104,8 +130,15 @@ struct Kernels {
   void (*upsample2x2ToRgb)(const uint8_t* y, const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2], size_t n,
                            uint8_t* r, uint8_t* g, uint8_t* b);
 
-  // Bit s of masks[i]: whether scan position s of block i (64 coefficients, row by row) is not zero.
-  void (*scanMasks)(const int16_t* blocks, size_t n, uint64_t* masks);
+  // Appends the AC coefficients of n blocks (64 coefficients each, row by row) to the sections. False where one has
+  // coefficients that are too large to be packed by the quantisation `table`.
+  bool (*packBlocks)(const int16_t* blocks, size_t n, const uint16_t* table, PackedSections& to);
+  // Bytes of pairs of n values, the lower half first; behind an odd number 0. Reads and writes exactly that.
+  void (*joinNibbles)(const uint8_t* values, size_t n, uint8_t* out);
+
+  // The next block of Huffman code, over zeros: its coefficients, row by row. `before`: DC of the block before, and then of
+  // this. False where the code is not one of a baseline picture.
+  bool (*huffmanBlock)(HuffmanBits& bits, const HuffmanCodes& dc, const HuffmanCodes& ac, int32_t& before, int16_t* block);
 
   // The next n symbols of each of `streams` (1 or 2; two are decoded side by side), all of one phase: symbol i belongs
   // to lane i % 16 and context contexts[k][i] (only its lower 4 bits count). False where the words do not suffice.

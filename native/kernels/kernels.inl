@@ -258,7 +258,9 @@ constexpr Kernels simdTable(const char* name) {
       .upsample2x2 = upsample2x2,
       .toRgb = toRgb,
       .upsample2x2ToRgb = upsample2x2ToRgb,
-      .scanMasks = scanMasks,
+      .packBlocks = packBlocks,
+      .joinNibbles = joinNibbles,
+      .huffmanBlock = scalar::huffmanBlock,
       .ransSymbols = ransSymbols,
   };
 }

@@ -1,6 +1,8 @@
 #include "kernels.h"
 #include "scalar.h"
 #include "scalar_dct.h"
+#include "scalar_huffman.h"
+#include "scalar_pack.h"
 #include "scalar_rans.h"
 
 namespace headrace {
@@ -33,7 +35,9 @@ constinit const Kernels kScalarKernels = {
     .upsample2x2 = scalar::upsample2x2,
     .toRgb = scalar::toRgb,
     .upsample2x2ToRgb = scalar::upsample2x2ToRgb,
-    .scanMasks = scalar::scanMasks,
+    .packBlocks = scalar::packBlocks,
+    .joinNibbles = scalar::joinNibbles,
+    .huffmanBlock = scalar::huffmanBlock,
     .ransSymbols = scalar::ransSymbols,
 };
 

@@ -13,6 +13,8 @@
 
 #include "scalar.h"
 #include "scalar_dct.h"
+#include "scalar_huffman.h"
+#include "scalar_pack.h"
 
 namespace headrace {
 namespace {

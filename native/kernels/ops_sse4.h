@@ -4,6 +4,8 @@
 
 #include "scalar.h"
 #include "scalar_dct.h"
+#include "scalar_huffman.h"
+#include "scalar_pack.h"
 
 namespace headrace {
 namespace {

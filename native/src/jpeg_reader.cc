@@ -32,7 +32,7 @@ bool isOneOf(int message, const int (&list)[N]) {
 
 }  // namespace
 
-JpegReader::JpegReader() {
+JpegReader::JpegReader(const Kernels& kernels) : scan_(kernels) {
   info_.err = jpeg_std_error(&error_.base);
   error_.base.error_exit = onError;
   error_.base.emit_message = onMessage;
@@ -270,44 +270,85 @@ const char* JpegReader::whyNotPacked() const {
   return known && plain ? nullptr : "unusual sampling";
 }
 
-Fault JpegReader::coefficients(Coefficients& out) {
-  if (setjmp(error_.jump) != 0) {
-    jpeg_abort_decompress(&info_);
-    return fault();
-  }
-  const auto refuse = [&](const char* why) {
-    jpeg_abort_decompress(&info_);
-    return Fault::of(FaultCode::unsupported, "%s", why);
-  };
-  if (const char* why = whyNotPacked()) return refuse(why);
-  jvirt_barray_ptr* arrays = jpeg_read_coefficients(&info_);
-  if (smooths()) return refuse("a progressive file that leaves coefficients out");
+// What the header says of the picture; its blocks are left out. False where a component has no table.
+bool JpegReader::describe() {
+  Coefficients& out = picture_ = Coefficients();
   const bool gray = info_.num_components == 1;
   out.width = width();
   out.height = height();
   out.count = info_.num_components;
   out.horizontal = gray ? 1 : info_.comp_info[0].h_samp_factor;
   out.vertical = gray ? 1 : info_.comp_info[0].v_samp_factor;
-  out.tables.clear();
   for (int c = 0; c < out.count; c++) {
     const jpeg_component_info& from = info_.comp_info[c];
-    if (from.quant_table == nullptr) return refuse("a component without data");
+    const JQUANT_TBL* quantisation = from.quant_table != nullptr ? from.quant_table : info_.quant_tbl_ptrs[from.quant_tbl_no];
+    if (quantisation == nullptr) return false;
     QuantTable table;
-    std::copy(std::begin(from.quant_table->quantval), std::end(from.quant_table->quantval), table.begin());
+    std::copy(std::begin(quantisation->quantval), std::end(quantisation->quantval), table.begin());
     const auto same = std::find(out.tables.begin(), out.tables.end(), table);
     Coefficients::Component& to = out.components[c];
     to.table = static_cast<int>(same - out.tables.begin());
     if (same == out.tables.end()) out.tables.push_back(table);
     to.blocksWide = static_cast<int>(from.width_in_blocks);
     to.blocksHigh = static_cast<int>(from.height_in_blocks);
-    to.blocks.resize(static_cast<size_t>(to.blocksWide) * static_cast<size_t>(to.blocksHigh) * 64);
-    for (int y = 0; y < to.blocksHigh; y++) {
-      JBLOCKARRAY row = info_.mem->access_virt_barray(reinterpret_cast<j_common_ptr>(&info_), arrays[c], static_cast<JDIMENSION>(y), 1, FALSE);
-      std::memcpy(to.rowOfBlocks(y), row[0], static_cast<size_t>(to.blocksWide) * sizeof(JBLOCK));
-    }
+  }
+  return true;
+}
+
+// By our own decoder. False where the picture is not for it.
+bool JpegReader::readScan(BlockSink& sink) {
+  if (!scan_.begin(info_) || !describe()) return false;
+  const Coefficients& picture = picture_;
+  sink.begin(picture);
+  for (int first = 0, mcuRow = 0; first < picture.components[0].blocksHigh; first += picture.vertical, mcuRow++) {
+    if (!scan_.decodeRow()) return false;
+    for (int i = 0; i < picture.vertical && first + i < picture.components[0].blocksHigh; i++) sink.row(0, first + i, scan_.blocks(0, i));
+    for (int c = 1; c < picture.count; c++) sink.row(c, mcuRow, scan_.blocks(c, 0));
+  }
+  return scan_.ended();
+}
+
+Fault JpegReader::coefficients(BlockSink& sink) {
+  const auto refuse = [&](const char* why) {
+    jpeg_abort_decompress(&info_);
+    return Fault::of(FaultCode::unsupported, "%s", why);
+  };
+  if (const char* why = whyNotPacked()) return refuse(why);
+  if (readScan(sink)) {
+    jpeg_abort_decompress(&info_);
+    return {};
+  }
+  if (setjmp(error_.jump) != 0) {
+    jpeg_abort_decompress(&info_);
+    return fault();
+  }
+  jvirt_barray_ptr* arrays = jpeg_read_coefficients(&info_);
+  if (smooths()) return refuse("a progressive file that leaves coefficients out");
+  for (int c = 0; c < info_.num_components; c++)
+    if (info_.comp_info[c].quant_table == nullptr) return refuse("a component without data");
+  describe();
+  const Coefficients& picture = picture_;
+  sink.begin(picture);
+  const auto give = [&](int c, int y) {
+    JBLOCKARRAY row = info_.mem->access_virt_barray(reinterpret_cast<j_common_ptr>(&info_), arrays[c], static_cast<JDIMENSION>(y), 1, FALSE);
+    sink.row(c, y, row[0][0]);
+  };
+  for (int first = 0, mcuRow = 0; first < picture.components[0].blocksHigh; first += picture.vertical, mcuRow++) {
+    for (int y = first; y < first + picture.vertical && y < picture.components[0].blocksHigh; y++) give(0, y);
+    for (int c = 1; c < picture.count; c++) give(c, mcuRow);
   }
   jpeg_finish_decompress(&info_);
   return {};
+}
+
+Fault JpegReader::coefficients(Coefficients& out) {
+  KeepBlocks keep(out);
+  return coefficients(keep);
+}
+
+void JpegReader::release() {
+  scan_.release();
+  rows_ = std::vector<uint8_t>();
 }
 
 #define HEADRACE_TEXT_OF(x) #x

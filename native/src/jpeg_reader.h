@@ -12,6 +12,7 @@
 
 #include "../dct/coefficients.h"
 #include "fault.h"
+#include "jpeg_scan.h"
 #include "row_sink.h"
 
 namespace headrace {
@@ -32,7 +33,8 @@ struct SamplePlane {
 
 class JpegReader {
  public:
-  JpegReader();
+  // The kernels are those that coefficients are read with.
+  explicit JpegReader(const Kernels& kernels = kScalarKernels);
   ~JpegReader();
   JpegReader(const JpegReader&) = delete;
   JpegReader& operator=(const JpegReader&) = delete;
@@ -52,9 +54,13 @@ class JpegReader {
   Fault samples(const SamplePlane (&planes)[3]);
 
   // The picture's quantised coefficients; `unsupported` where it is not one that can be packed (docs/formats/dct.md).
+  // On a fault some may have been given.
+  Fault coefficients(BlockSink& sink);
   Fault coefficients(Coefficients& out);
 
-  size_t bytes() const { return rows_.capacity(); }
+  size_t bytes() const { return rows_.capacity() + scan_.bytes(); }
+  // Gives the memory back; the next picture takes new.
+  void release();
   // The libjpeg-turbo that is linked, such as "2.1.5".
   static const char* version();
 
@@ -75,6 +81,8 @@ class JpegReader {
   bool chooseColour();
   bool smooths() const;
   const char* whyNotPacked() const;
+  bool describe();
+  bool readScan(BlockSink& sink);
   void useRows(size_t rowBytes);
   void toRgb(const uint8_t* cmyk, size_t pixels, uint8_t* rgb) const;
 
@@ -83,6 +91,8 @@ class JpegReader {
   jpeg_progress_mgr progress_{};
   decltype(jpeg_memory_mgr::alloc_small) allocateSmall_ = nullptr;
   JpegOptions options_;
+  JpegScan scan_;
+  Coefficients picture_;  // a member, for a jump out of libjpeg would leave a local one's memory behind
   std::vector<uint8_t> rows_;
 };
 

@@ -1,4 +1,4 @@
-// packJpeg, unpackJpeg, countSymbols, ransFrequencies: pictures into and out of packed coefficients.
+// packJpegs, unpackJpegs, countSymbols, ransFrequencies: pictures into and out of packed coefficients.
 #include <algorithm>
 #include <cstring>
 #include <mutex>
@@ -27,54 +27,70 @@ napi_value bytesValue(napi_env env, const std::vector<uint8_t>& bytes) {
   return array;
 }
 
-// Makes other bytes of a sample's bytes: a Uint8Array, or why not.
+// What became of one sample.
+struct Converted {
+  Fault fault;
+  std::vector<uint8_t> bytes;
+};
+
+// Makes other bytes of samples' bytes, an item each: Uint8Arrays, or why not.
 class ConvertTask : public PromiseTask {
  public:
-  ConvertTask(size_t group, size_t threads, std::span<const uint8_t> in, std::shared_ptr<RansTable> table, double maxPixels)
-      : PromiseTask(1, group, threads), in_(in), table_(std::move(table)), maxPixels_(maxPixels) {}
+  ConvertTask(size_t group, size_t threads, std::vector<std::span<uint8_t>> in, std::shared_ptr<RansTable> table, double maxPixels)
+      : PromiseTask(in.size(), group, threads), in_(std::move(in)), table_(std::move(table)), maxPixels_(maxPixels), out_(in_.size()) {}
 
  protected:
   napi_value result(napi_env env) override {
-    if (!fault_) return bytesValue(env, out_);
-    napi_value object = nullptr;
-    napi_create_object(env, &object);
-    napi_set_named_property(env, object, "code", stringValue(env, nameOf(fault_.code)));
-    napi_set_named_property(env, object, "reason", stringValue(env, fault_.reason));
-    return object;
+    napi_value list = nullptr;
+    napi_create_array_with_length(env, out_.size(), &list);
+    for (uint32_t i = 0; i < out_.size(); i++) napi_set_element(env, list, i, valueOf(env, out_[i]));
+    return list;
   }
 
-  const std::span<const uint8_t> in_;  // kept by the promise
+  const std::vector<std::span<uint8_t>> in_;  // kept by the promise
   const std::shared_ptr<RansTable> table_;
   const double maxPixels_;
-  Fault fault_;
-  std::vector<uint8_t> out_;
+  std::vector<Converted> out_;
+
+ private:
+  static napi_value valueOf(napi_env env, const Converted& converted) {
+    if (!converted.fault) return bytesValue(env, converted.bytes);
+    napi_value object = nullptr;
+    napi_create_object(env, &object);
+    napi_set_named_property(env, object, "code", stringValue(env, nameOf(converted.fault.code)));
+    napi_set_named_property(env, object, "reason", stringValue(env, converted.fault.reason));
+    return object;
+  }
 };
 
 class PackTask final : public ConvertTask {
  public:
   using ConvertTask::ConvertTask;
-  void run(size_t, Scratch& scratch) override {
+  void run(size_t item, Scratch& scratch) override {
+    auto& [fault, out] = out_[item];
     JpegOptions options;
     options.maxPixels = maxPixels_;
-    Coefficients coefficients;
-    fault_ = scratch.reader.open(in_.data(), in_.size(), options);
-    if (!fault_) fault_ = scratch.reader.coefficients(coefficients);
-    if (!fault_) fault_ = pack(coefficients, kernels(), out_);
-    if (fault_ || !table_) return;
-    std::vector<uint8_t> plain(out_);
-    plain.resize(plain.size() + kStripPadding);
-    fault_ = compact({plain.data(), out_.size()}, *table_, kernels(), out_);
+    fault = scratch.reader.open(in_[item].data(), in_[item].size(), options);
+    if (!fault) fault = scratch.reader.coefficients(scratch.packer);
+    if (!fault) fault = scratch.packer.finish(out);
+    scratch.trim();
+    if (fault || !table_) return;
+    std::vector<uint8_t> plain(std::move(out));
+    const size_t size = plain.size();
+    plain.resize(size + kStripPadding);
+    fault = compact({plain.data(), size}, *table_, kernels(), out);
   }
 };
 
 class UnpackTask final : public ConvertTask {
  public:
   using ConvertTask::ConvertTask;
-  void run(size_t, Scratch& scratch) override {
+  void run(size_t item, Scratch& scratch) override {
+    auto& [fault, out] = out_[item];
     Coefficients coefficients;
-    fault_ = scratch.packed.open(in_, 0, table_.get(), maxPixels_);
-    if (!fault_) fault_ = scratch.packed.coefficients(coefficients);
-    if (!fault_) fault_ = writeJpeg(coefficients, out_);
+    fault = scratch.packed.open(in_[item], 0, table_.get(), maxPixels_);
+    if (!fault) fault = scratch.packed.coefficients(coefficients);
+    if (!fault) fault = writeJpeg(coefficients, out);
     scratch.trim();
   }
 };
@@ -84,16 +100,18 @@ napi_value convert(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value job = nullptr;
   napi_get_cb_info(env, info, &count, &job, nullptr, nullptr);
-  const napi_value bytes = property(env, job, "bytes");
-  std::span<uint8_t> in;
+  const napi_value samples = property(env, job, "samples");
+  std::vector<std::span<uint8_t>> in;
+  for (const napi_value sample : arrayItems(env, samples))
+    if (!getBytes(env, sample, "samples", in.emplace_back())) return nullptr;
   std::shared_ptr<RansTable> table;
   size_t threads = 0, group = 0;
   double maxPixels = 0;
-  if (!getBytes(env, bytes, "bytes", in) || !getRansTable(env, property(env, job, "table"), table) ||
+  if (!getRansTable(env, property(env, job, "table"), table) ||
       !getSize(env, property(env, job, "threads"), "threads", threads, kMaxThreads) ||
       !getSize(env, property(env, job, "group"), "group", group) || !getNumber(env, property(env, job, "maxPixels"), "maxPixels", maxPixels))
     return nullptr;
-  return PromiseTask::start(env, std::make_shared<T>(group, std::max<size_t>(1, threads), in, std::move(table), maxPixels), bytes);
+  return PromiseTask::start(env, std::make_shared<T>(group, std::max<size_t>(1, threads), std::move(in), std::move(table), maxPixels), samples);
 }
 
 napi_value addSymbolCounts(napi_env env, napi_callback_info info) {
@@ -153,8 +171,8 @@ bool getRansTable(napi_env env, napi_value value, std::shared_ptr<RansTable>& ou
 }
 
 void bindPack(napi_env env, napi_value exports) {
-  bind(env, exports, "packJpeg", convert<PackTask>);
-  bind(env, exports, "unpackJpeg", convert<UnpackTask>);
+  bind(env, exports, "packJpegs", convert<PackTask>);
+  bind(env, exports, "unpackJpegs", convert<UnpackTask>);
   bind(env, exports, "addSymbolCounts", addSymbolCounts);
   bind(env, exports, "ransFrequencies", ransFrequencies);
 }

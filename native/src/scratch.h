@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "../dct/pack.h"
 #include "../dct/packed_reader.h"
 #include "jpeg_reader.h"
 #include "resampler.h"
@@ -15,7 +16,8 @@ namespace headrace {
 const Kernels& kernels();
 
 struct Scratch {
-  JpegReader reader;
+  JpegReader reader{kernels()};
+  Packer packer{kernels()};
   PackedReader packed{kernels()};
   Yuv420Reader yuv420{kernels()};
   Resampler resampler{kernels()};
@@ -27,12 +29,14 @@ struct Scratch {
   void trim() {
     if (bytes() <= kKept) return;
     pixels = std::vector<uint8_t>();
+    reader.release();
+    packer.release();
     resampler.release();
     packed.release();
     yuv420.release();
   }
 
-  size_t bytes() const { return reader.bytes() + packed.bytes() + yuv420.bytes() + resampler.bytes() + pixels.capacity(); }
+  size_t bytes() const { return reader.bytes() + packer.bytes() + packed.bytes() + yuv420.bytes() + resampler.bytes() + pixels.capacity(); }
   // Change in bytes() since the last call.
   ptrdiff_t grown() {
     const size_t now = bytes();

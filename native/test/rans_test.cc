@@ -238,11 +238,25 @@ const Case building("RansTable::build takes what frequenciesOf gives, and no oth
   const RansFrequencies sound = frequenciesOf(randomCounts(3, random));
   RansTable table;
   check.that(table.build(sound), "sound ones");
+  std::vector<uint32_t> starts(kRansContexts * kSymbols, kRansUnit);
   for (size_t context = 0; context < kRansContexts; ++context) {
     for (uint32_t slot = 0; slot < kRansUnit; ++slot) {
       const RansEntry entry = table.entries[context << kRansBits | slot];
       const size_t at = context * kSymbols + (entry & 255);
-      check.that((entry >> 8 & 0xfff) == sound[at] && table.starts[at] + (entry >> 20) == slot, "entry %zu %u", context, slot);
+      starts[at] = std::min(starts[at], slot);
+      check.that((entry >> 8 & 0xfff) == sound[at] && starts[at] + (entry >> 20) == slot, "entry %zu %u", context, slot);
+    }
+  }
+  // The encoder's step is the division that it replaces.
+  for (size_t at = 0; at < kRansContexts * kSymbols; ++at) {
+    const RansCode& code = table.codes[at];
+    const uint32_t frequency = sound[at], limit = frequency << (32 - kRansBits);
+    check.that(code.limit == limit, "limit %zu", at);
+    for (uint32_t i = 0; i < 40; ++i) {
+      const uint32_t edge = i / 4 % 2 ? uint32_t(random()) % limit / frequency * frequency : frequency, x = i < 8 ? limit - 1 - i : i < 16 ? kRansStart + i - 8 : edge + i % 4;
+      if (x >= limit || x == 0) continue;
+      const auto quotient = uint32_t(static_cast<unsigned __int128>(x) * code.inverse >> 64);
+      check.that(x + code.bias + quotient * code.others == (x / frequency << kRansBits) + x % frequency + starts[at], "symbol %zu of %u, state %u", at, frequency, x);
     }
   }
   const auto takes = [&](size_t i, int change) {

@@ -1,4 +1,4 @@
-// decodeStrip, countEscapes and scanMasks: SIMD against scalar bit for bit, on strips that pack() makes and on strips that
+// decodeStrip, countEscapes and packBlocks: SIMD against scalar bit for bit, on strips that pack() makes and on strips that
 // only damage makes. Sections, scratch and output have their exact sizes, for `make sanitize`.
 #include <algorithm>
 #include <cmath>
@@ -260,27 +260,85 @@ const Case bits("countBits equals scalar for 0..400 bytes, reading no more", [](
   }
 });
 
-const Case masking("scanMasks equals scalar for 0..40 blocks, reading and writing no more", [](Check& check) {
+// What packBlocks made of blocks, and whether it kept to its room.
+struct Packed {
+  bool sound, kept;
+  std::vector<uint8_t> hdr, mask, values, escapes;
+  std::vector<int16_t> wides;
+  bool operator==(const Packed& other) const {
+    return sound == other.sound && (!sound || (hdr == other.hdr && mask == other.mask && values == other.values && escapes == other.escapes && wides == other.wides));
+  }
+};
+
+Packed packed(const Kernels& kernels, const std::vector<int16_t>& blocks, const uint16_t* table) {
+  const size_t n = blocks.size() / 64, room = 64 * (n + 1);
+  Guarded<uint8_t> hdr(n + 64), mask(room), values(room), escapes(room);
+  Guarded<int16_t> wides(room);
+  PackedSections ends{hdr.data(), mask.data(), values.data(), escapes.data(), wides.data()};
+  Packed result{kernels.packBlocks(blocks.data(), n, table, ends), true, {}, {}, {}, {}, {}};
+  result.kept = hdr.intactFrom(n + 64) && mask.intactFrom(room) && values.intactFrom(room) && escapes.intactFrom(room) && wides.intactFrom(room);
+  result.hdr.assign(hdr.data(), ends.hdr);
+  result.mask.assign(mask.data(), ends.mask);
+  result.values.assign(values.data(), ends.values);
+  result.escapes.assign(escapes.data(), ends.escapes);
+  result.wides.assign(wides.data(), ends.wides);
+  return result;
+}
+
+const Case packing("packBlocks equals scalar for blocks of every content, table and magnitude, and keeps to its room", [](Check& check) {
   std::mt19937 random(29);
-  const int16_t odd[] = {0, 0, 0, 1, -1, 256, -256, 127, 128, -32768, 32767, 512};
-  for (size_t n = 0; n <= 40; ++n) {
-    std::vector<int16_t> blocks(64 * n);
-    for (int16_t& value : blocks) value = odd[random() % std::size(odd)];
-    std::vector<uint64_t> expected(n), masks(n);
-    kScalarKernels.scanMasks(blocks.data(), n, expected.data());
-    for (const Kernels* kernels : simdTables()) {
-      kernels->scanMasks(blocks.data(), n, masks.data());
-      check.that(masks == expected, "%s n=%zu", kernels->name, n);
+  const int tables[] = {0, 12, 255, 65535}, magnitudes[][2] = {{7, 20}, {127, 300}, {1023, 1023}, {32767, 32767}};
+  int refused = 0;
+  for (const unsigned mix : kMixes) {
+    for (int round = 0; round < 64; ++round) {
+      const auto [mostAc, mostDc] = magnitudes[round % 4];
+      const Table table(tables[round / 4 % 4], random);
+      const auto blocks = randomBlocks(random() % 12, mix, mostAc, mostDc, random);
+      const Packed expected = packed(kScalarKernels, blocks, table.entries);
+      refused += !expected.sound;
+      for (const Kernels* kernels : simdTables()) {
+        const Packed got = packed(*kernels, blocks, table.entries);
+        check.that(got == expected, "%s mix %#x round %d", kernels->name, mix, round);
+        check.that(got.kept, "%s mix %#x round %d writes further", kernels->name, mix, round);
+      }
     }
   }
-  for (int place = 0; place < 64; ++place) {
-    int16_t block[64] = {};
-    block[place] = int16_t(place + 1);
-    for (const Kernels* kernels : simdTables()) {
-      uint64_t mask;
-      kernels->scanMasks(block, 1, &mask);
-      const bool one = mask != 0 && (mask & (mask - 1)) == 0;
-      check.that(one && scalar::placeOfScan(__builtin_ctzll(mask)) == place, "%s place %d: %llx", kernels->name, place, (unsigned long long)mask);
+  check.note("%d refused", refused);
+});
+
+const Case packingOne("packBlocks puts one coefficient where the scan has it, as a nibble, a byte or wide", [](Check& check) {
+  std::mt19937 random(32);
+  const Table ones(0, random);
+  for (int place = 1; place < 64; ++place) {
+    for (const int value : {1, 7, -8, 8, -9, 127, -127, 128, -128, 1023, -1023, 1024, -1024, -32768}) {
+      std::vector<int16_t> block(64);
+      block[size_t(place)] = int16_t(value);
+      for (const Kernels* kernels : allTables()) {
+        const Packed got = packed(*kernels, block, ones.entries);
+        const bool fits = value >= -1023 && value <= 1023, narrow = value >= -8 && value <= 7, wide = value > 127 || value < -127;
+        check.that(got.sound == fits, "%s %d at %d", kernels->name, value, place);
+        if (!fits) continue;
+        const int group = got.hdr[0] ? __builtin_ctz(got.hdr[0]) : -1;
+        check.that(got.mask.size() == 1 && scalar::placeOfScan(8 * group + __builtin_ctz(got.mask[0])) == place, "%s place %d", kernels->name, place);
+        check.that(got.values == std::vector<uint8_t>{uint8_t(narrow ? value & 15 : 0)}, "%s %d at %d: value", kernels->name, value, place);
+        check.that(got.escapes == (narrow ? std::vector<uint8_t>{} : std::vector<uint8_t>{uint8_t(wide ? 0x80 : value)}), "%s %d at %d: escape", kernels->name, value, place);
+        check.that(got.wides == (wide ? std::vector<int16_t>{int16_t(value)} : std::vector<int16_t>{}), "%s %d at %d: wide", kernels->name, value, place);
+      }
+    }
+  }
+});
+
+const Case joining("joinNibbles joins 0..400 values two a byte, reading and writing no more", [](Check& check) {
+  std::mt19937 random(31);
+  for (size_t n = 0; n <= 400; ++n) {
+    auto values = randomBytes(n, random);
+    for (uint8_t& value : values) value &= 15;
+    std::vector<uint8_t> expected((n + 1) / 2);
+    for (size_t i = 0; i < n; ++i) expected[i / 2] = uint8_t(expected[i / 2] | values[i] << (i % 2 * 4));
+    for (const Kernels* kernels : allTables()) {
+      Guarded<uint8_t> out(expected.size());
+      kernels->joinNibbles(values.data(), n, out.data());
+      check.that(std::equal(expected.begin(), expected.end(), out.data()) && out.intactFrom(expected.size()), "%s n=%zu", kernels->name, n);
     }
   }
 });

@@ -6,7 +6,7 @@ import type { StoredImage } from './columns.ts'
 import { fittedSize } from './fitted-size.ts'
 import { decodeWhole } from './full-decode.ts'
 import type { BuildSettings } from './options.ts'
-import { packed } from './packing.ts'
+import { Packer } from './packing.ts'
 import { planar } from './planar.ts'
 import type { Frequencies } from './rans-table.ts'
 import { Transcoder } from './transcode.ts'
@@ -20,6 +20,9 @@ export interface TakenImage extends StoredImage {
 
 /** Bytes that making planes of a JPEG takes a pixel: of a progressive one all coefficients; the planes, and a copy of them. */
 const PLANAR_BYTES = 6
+
+/** Bytes that packing takes a pixel where libjpeg has to hold all coefficients: two a sample. */
+const PACKING_BYTES = 6
 
 /** A picture as it comes: its type, and what its markers say of a JPEG. */
 interface Look {
@@ -48,13 +51,15 @@ function checkedJpeg(bytes: Uint8Array, settings: BuildSettings): JpegInfo {
 
 /**
  * Takes pictures in: a JPEG that need not be scaled is stored as it is, anything else is encoded as JPEG; with the
- * encoding 'dct' both are packed then. With 'yuv420' all become planes, without a JPEG in between. At most `workers` pictures are decoded or encoded at once.
+ * encoding 'dct' both are packed then. With 'yuv420' all become planes, without a JPEG in between. At most `workers`
+ * pictures are decoded or encoded at once, and as many packed.
  */
 export class ImageIntake {
   readonly #settings: BuildSettings
   readonly #transcoder: Transcoder
   readonly #permits: Permits
   readonly #frequencies: Frequencies
+  readonly #packers = new Map<string, Packer>()
 
   constructor(settings: BuildSettings, frequencies: Frequencies) {
     this.#settings = settings
@@ -95,9 +100,19 @@ export class ImageIntake {
 
   async #packed(field: string, taking: TakenImage | Promise<TakenImage>): Promise<TakenImage> {
     const jpeg = await taking
-    // coefficients of two bytes a sample, twice while they are packed
-    const cost = jpeg.width * jpeg.height * 8
-    return this.#permits.run(cost, () => packed(jpeg, this.#frequencies.get(field), this.#settings))
+    const { workers, windowBytes } = this.#settings
+    const cost = jpeg.width * jpeg.height * PACKING_BYTES
+    // as many of these as there are workers leave half of the memory to those that ask for it
+    if (2 * workers * cost <= windowBytes) return this.#packer(field).pack(jpeg)
+    return this.#permits.run(cost, () => this.#packer(field).pack(jpeg))
+  }
+
+  #packer(field: string): Packer {
+    const known = this.#packers.get(field)
+    if (known) return known
+    const packer = new Packer(this.#frequencies.get(field), this.#settings)
+    this.#packers.set(field, packer)
+    return packer
   }
 
   async #encode(bytes: Uint8Array, from: ImageType, jpeg?: JpegInfo): Promise<TakenImage> {

@@ -37,8 +37,9 @@ beforeAll(async () => {
     block: () => block,
   })
   const pack = async (frequencies: Uint16Array | undefined): Promise<Uint8Array> => {
-    const packed = await native.packJpeg({ bytes, table: frequencies, threads: 1, group: 0, maxPixels: 64 })
-    return packed instanceof Uint8Array ? packed : Promise.reject(new Error(packed.reason))
+    const job = { samples: [bytes], table: frequencies, threads: 1, group: 0, maxPixels: 64 }
+    const [packed] = await native.packJpegs(job)
+    return packed instanceof Uint8Array ? packed : Promise.reject(new Error(packed?.reason))
   }
   table = native.ransFrequencies(new Float64Array(16 * 256))
   plain = await pack(undefined)

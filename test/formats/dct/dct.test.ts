@@ -46,8 +46,11 @@ const PACKED = [
   'wide_2000x1.jpg',
 ]
 
-const pack = (bytes: Uint8Array, table?: Uint16Array) =>
-  native.packJpeg({ bytes, table, threads: 1, group: 0, maxPixels: MAX_PIXELS })
+async function pack(bytes: Uint8Array, table?: Uint16Array) {
+  const [made] = await native.packJpegs({ samples: [bytes], table, threads: 1, group: 0, maxPixels: MAX_PIXELS })
+  if (made === undefined) throw new Error('no answer')
+  return made
+}
 
 async function packed(bytes: Uint8Array, table?: Uint16Array): Promise<Uint8Array> {
   const result = await pack(bytes, table)
