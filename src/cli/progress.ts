@@ -15,6 +15,11 @@ export class ProgressLine {
     this.#enabled = force || process.stderr.isTTY === true
   }
 
+  /** Whether anything is drawn at all. */
+  get enabled(): boolean {
+    return this.#enabled
+  }
+
   update(label: string, done: number, total: number | undefined, text: string): void {
     const now = performance.now()
     const finished = done === total

@@ -7,6 +7,7 @@ import { count, size } from './values.ts'
 /** What the flags of all transfers give. */
 export interface BulkFlags extends Pick<BulkOptions, 'include' | 'exclude' | 'dryRun'> {
   onError: 'report' | 'skip' | 'throw'
+  opLog?: string
   json?: boolean
   progress?: boolean
 }
@@ -32,6 +33,7 @@ export function bulkFlags(command: Command): Command {
         default: 'report',
       }),
     )
+    .addOption(flag('--op-log <file>', 'record every operation: .tsv or .ndjson, also with .zst'))
     .option('--json', 'print one JSON document; of a dry run one a line')
     .option('--progress', 'draw progress although stderr is no terminal')
 }

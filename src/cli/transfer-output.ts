@@ -1,4 +1,5 @@
 import { formatBytes } from '../bytes.ts'
+import { OpLogWriter } from '../storage/oplog/writer.ts'
 import type {
   BulkOptions,
   TransferFailure,
@@ -66,18 +67,22 @@ export async function showTransfer(
   const { include, exclude, onError, dryRun = false, json = false } = flags
   const line = new ProgressLine(flags.progress === true)
   const plan = (step: TransferStep) => (json ? process.stdout.write(`${JSON.stringify(step)}\n`) : print(told(step)))
+  const opLog = flags.opLog === undefined ? undefined : await OpLogWriter.open(flags.opLog)
   const report = await run({
-    ...given({ include, exclude }),
+    ...given({ include, exclude, opLog }),
     dryRun,
     onError: onError === 'throw' ? 'throw' : 'report',
     signal: interrupted,
-    onProgress: (progress) => draw(line, label, progress),
+    ...(line.enabled ? { onProgress: (progress: TransferProgress) => draw(line, label, progress) } : {}),
     onFailure: (failure) => {
       line.clear()
       reportFailure(failure)
     },
     ...(dryRun ? { onStep: plan } : {}),
-  }).finally(() => line.clear())
+  }).finally(async () => {
+    line.clear()
+    await opLog?.close()
+  })
   const { skipped, failed } = report
   const shown = onError === 'skip' ? { ...report, skipped: skipped + failed, failed: 0 } : report
   if (shown.failed > 0) process.exitCode = EXIT.partial

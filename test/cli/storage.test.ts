@@ -233,6 +233,22 @@ describe('cp, mv, sync and rm', () => {
     expect(await ok('ls', bucket)).toBe('')
   })
 
+  it('record every operation where an op-log is asked for', async () => {
+    await writeTree(place('t'), { a: '1', 'd/e': '22' })
+    await ok('cp', '-r', place('t'), `${bucket}/t`, '--op-log', place('ops.ndjson'))
+    const { ops } = JSON.parse(await ok('oplog', 'summary', place('ops.ndjson'), '--json')) as {
+      readonly ops: Readonly<Record<string, { readonly operations: number; readonly bytes: number }>>
+    }
+    expect(Object.keys(ops).sort()).toEqual(['GET_RANGE', 'LIST', 'PUT'])
+    expect(ops.PUT).toMatchObject({ operations: 2, bytes: 3 })
+    // Links are not followed where the log stands between the command and the files, either.
+    await writeTree(place('precious'), { x: 'mine' })
+    await symlink(place('precious'), place('t/link'))
+    await ok('rm', '-r', place('t'), '--op-log', place('ops.tsv'))
+    expect(await readTree(folder)).toMatchObject({ 'precious/x': 'mine' })
+    expect((await headrace('rm', `${bucket}/t/a`, '--op-log', place('ops.csv'))).code).toBe(2)
+  })
+
   it('take standard input', async () => {
     expect((await shell(`printf 'from a pipe' | HEADRACE cp - ${bucket}/piped`)).stdout).toBe(
       `copied 11 B to ${bucket}/piped\n`,

@@ -13,6 +13,7 @@ it('the package exports these values; a name that goes or comes is a change for 
       "PRESETS",
       "PROTOCOLS",
       "adviseEncoding",
+      "alignedBytes",
       "benchProtocol",
       "benchStorage",
       "benchVision",

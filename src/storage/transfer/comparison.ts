@@ -57,14 +57,14 @@ async function computed(
   signal?: AbortSignal,
 ): Promise<Checksum | undefined> {
   const digest = digestOf(algorithm)
-  if (digest === undefined || side.store.localPath === undefined) return undefined
+  if (digest === undefined || side.localPath === undefined) return undefined
   for await (const bytes of readObject(side, key, signal ? { signal } : {})) digest.add(bytes)
   return { algorithm, value: digest.value() }
 }
 
 /** What is not to be had is not known: the copy itself tells what is wrong. */
 async function known(side: Side, { key }: ObjectInfo, signal?: AbortSignal): Promise<Checksum | undefined> {
-  if (side.store.localPath !== undefined) return undefined
+  if (side.localPath !== undefined) return undefined
   try {
     return (await side.store.head(key, signal ? { signal } : {}))?.checksum
   } catch (error) {
@@ -83,7 +83,7 @@ export async function contentsAgree(
   signal?: AbortSignal,
 ): Promise<boolean | undefined> {
   const [ofA, ofB] = await Promise.all([known(...a, signal), known(...b, signal)])
-  const bothLocal = [a, b].every(([{ store }]) => store.localPath !== undefined)
+  const bothLocal = [a, b].every(([side]) => side.localPath !== undefined)
   const algorithm = ofA?.algorithm ?? ofB?.algorithm ?? (bothLocal ? 'crc32c' : undefined)
   if (algorithm === undefined) return undefined
   const [one, other] = await Promise.all([

@@ -108,7 +108,7 @@ export class Deletion {
   async #notBehindLinks(keys: readonly string[]): Promise<string[]> {
     const mine: string[] = []
     for (const key of keys) {
-      const path = this.#side.store.localPath?.(key)
+      const path = this.#side.localPath?.(key)
       if (path === undefined || !(await this.#links?.isBehindLink(path))) mine.push(key)
       else this.#events.onFailure(this.#side.name(key), behindLink(this.#side.name(key), key))
     }
@@ -118,7 +118,7 @@ export class Deletion {
   async #removeEmptied(keys: readonly string[]): Promise<void> {
     const folder = this.#folder
     if (folder === undefined) return
-    const directories = new Set(keys.map((key) => dirname(this.#side.store.localPath?.(key) ?? folder)))
+    const directories = new Set(keys.map((key) => dirname(this.#side.localPath?.(key) ?? folder)))
     for (const directory of directories) {
       for (let path = directory; path.startsWith(folder); path = dirname(path)) {
         if (path === folder && this.#keepsFolder) break

@@ -1,7 +1,7 @@
 import { HeadraceError } from '../../errors.ts'
 import { statOrAbsent } from '../file/directory.ts'
 import { realPath } from '../file/real-path.ts'
-import { folderPrefix, type OpenPlace, type Side } from './place.ts'
+import { folderPrefix, type OpenPlace, type Side, sideOf } from './place.ts'
 import { directoryOf, type Found } from './source.ts'
 
 /**
@@ -22,10 +22,10 @@ async function isDirectory(place: OpenPlace): Promise<boolean> {
 
 export async function findDestination(place: OpenPlace, sources: readonly Found[]): Promise<Destination> {
   const alone = sources.length === 1 && sources[0]?.kind === 'object'
-  const { store, key } = place
-  const name = (each: string) => place.name(each)
+  const { key } = place
+  const side = sideOf(place)
   const isFolder = place.isFolder || (await isDirectory(place))
-  if (alone && !isFolder) return { store, name, prefix: undefined, keyOf: () => key }
+  if (alone && !isFolder) return { ...side, prefix: undefined, keyOf: () => key }
   if (!isFolder && sources.some(({ kind }) => kind === 'object'))
     throw new HeadraceError('E_USAGE', `several objects need a folder to go to, but got ${place.name(key)}`, {
       hint: `write ${place.name(key)}/ with a slash at the end`,
@@ -34,7 +34,7 @@ export async function findDestination(place: OpenPlace, sources: readonly Found[
   const path = directoryOf(place, prefix)
   if (path !== undefined && (await statOrAbsent(path))?.isDirectory() === false)
     throw new HeadraceError('E_EXISTS', `${place.name(key)} is a file, not a folder`, { path })
-  return { store, name, prefix, keyOf: (each) => prefix + each }
+  return { ...side, prefix, keyOf: (each) => prefix + each }
 }
 
 /** A folder as a string that those of what lies in it begin with: where it really is of directories. */
@@ -44,7 +44,7 @@ async function placeOf(side: Side, prefix: string): Promise<string> {
 }
 
 function inOneWorld(a: Side, b: Side): boolean {
-  return a.store === b.store || (a.store.localPath !== undefined && b.store.localPath !== undefined)
+  return a.store === b.store || (a.localPath !== undefined && b.localPath !== undefined)
 }
 
 function split(key: string): readonly [folder: string, name: string] {

@@ -82,8 +82,8 @@ async function transfer(
   settings: TransferSettings,
   moves: boolean,
 ): Promise<TransferReport> {
-  const { partSize, recursive } = settings
-  const stores = new OpenStores({ partSize, ...(moves ? {} : UNSYNCED) })
+  const { partSize, recursive, opLog } = settings
+  const stores = new OpenStores({ partSize, ...(moves ? {} : UNSYNCED) }, opLog)
   try {
     const route = await routeOf(stores, placesOf(from, 'from'), to, settings, recursive)
     const run = new TransferRun(route.destination, settings)
@@ -132,7 +132,7 @@ export function moveObjects(
 export function syncObjects(from: Place, to: Place, options: SyncOptions = {}): Promise<TransferReport> {
   return transferred(async () => {
     const settings = syncSettings(options)
-    const stores = new OpenStores({ partSize: settings.partSize, ...UNSYNCED })
+    const stores = new OpenStores({ partSize: settings.partSize, ...UNSYNCED }, settings.opLog)
     try {
       const { sources, destination, overlaps } = await routeOf(stores, [from], to, settings, true)
       const [source] = sources
@@ -163,7 +163,7 @@ export function syncObjects(from: Place, to: Place, options: SyncOptions = {}): 
 export function removeObjects(at: Place | readonly Place[], options: RemoveOptions = {}): Promise<TransferReport> {
   return transferred(async () => {
     const settings = removeSettings(options)
-    const stores = new OpenStores()
+    const stores = new OpenStores({}, settings.opLog)
     try {
       const found = await findAll(stores, placesOf(at, 'at'), settings.recursive, settings.signal)
       for (const each of found) checkMeant(each, settings)

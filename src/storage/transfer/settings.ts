@@ -1,9 +1,20 @@
 import { booleanOption, knownOptions, oneOf, positiveInteger, progressOption, show } from '../../checks.ts'
 import { HeadraceError, userCallback } from '../../errors.ts'
+import type { OpSink } from '../oplog/types.ts'
 import { type Filter, filterOf } from './filter.ts'
 import type { BulkOptions, MovingOptions, RemoveOptions, SyncOptions, TransferOptions } from './types.ts'
 
-const BULK_OPTIONS = ['include', 'exclude', 'onError', 'dryRun', 'signal', 'onProgress', 'onStep', 'onFailure'] as const
+const BULK_OPTIONS = [
+  'include',
+  'exclude',
+  'onError',
+  'dryRun',
+  'opLog',
+  'signal',
+  'onProgress',
+  'onStep',
+  'onFailure',
+] as const
 const MOVING_OPTIONS = [...BULK_OPTIONS, 'jobs', 'partSize', 'windowBytes'] as const
 const TRANSFER_OPTIONS = [...MOVING_OPTIONS, 'recursive'] as const satisfies readonly (keyof TransferOptions)[]
 const SYNC_OPTIONS = [...MOVING_OPTIONS, 'delete', 'checksum'] as const satisfies readonly (keyof SyncOptions)[]
@@ -18,6 +29,7 @@ type Events = Pick<BulkOptions, 'onError' | 'onProgress' | 'onStep' | 'onFailure
 export interface BulkSettings {
   readonly filter: Filter
   readonly dryRun: boolean
+  readonly opLog: OpSink | undefined
   readonly signal?: AbortSignal
   readonly events: Events
 }
@@ -57,6 +69,7 @@ function bulkSettings(given: BulkOptions): BulkSettings {
   return {
     filter: filterOf(given),
     dryRun: booleanOption('dryRun', given.dryRun ?? false),
+    opLog: given.opLog,
     ...(signal && { signal }),
     events: { onError, ...(onProgress && { onProgress }), ...(onStep && { onStep }), ...(onFailure && { onFailure }) },
   }

@@ -14,9 +14,9 @@ function baseName(key: string): string {
 }
 
 /** The directory of a local folder, where the store is local. '' is the root of the file system. */
-export function directoryOf({ store }: Side, prefix: string): string | undefined {
-  if (store.localPath === undefined) return undefined
-  return prefix === '' ? store.url.replace(/^[a-z]+:\/\//, '') : store.localPath(prefix.replace(/\/$/, ''))
+export function directoryOf({ store, localPath }: Side, prefix: string): string | undefined {
+  if (localPath === undefined) return undefined
+  return prefix === '' ? store.url.replace(/^[a-z]+:\/\//, '') : localPath(prefix.replace(/\/$/, ''))
 }
 
 /** Whether anything lies in a folder; of a local one, whether the directory is there. */
@@ -60,7 +60,7 @@ async function findAny(place: OpenPlace, signal?: AbortSignal): Promise<Found> {
   const folder = { kind: 'folder', side: place, prefix } as const
   if (prefix === '') return folder
   const there = await folderIsThere(place, prefix, signal)
-  if (place.isFolder && place.store.localPath === undefined) {
+  if (place.isFolder && place.localPath === undefined) {
     if (there) return folder
     throw notThere(place)
   }

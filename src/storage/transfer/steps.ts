@@ -1,5 +1,5 @@
 import { HeadraceError, isHeadraceError } from '../../errors.ts'
-import type { ObjectInfo, Store, Unlisted } from '../types.ts'
+import type { ObjectInfo, Unlisted } from '../types.ts'
 import type { Destination } from './destination.ts'
 import type { Filter } from './filter.ts'
 import type { Side } from './place.ts'
@@ -61,9 +61,9 @@ function unlistedStep(side: Side, { key, code, reason }: Unlisted): Step {
 }
 
 /** Whether a local store can name a file by that key. */
-function refusalOf(store: Store, key: string): HeadraceError | undefined {
+function refusalOf({ localPath }: Side, key: string): HeadraceError | undefined {
   try {
-    store.localPath?.(key)
+    localPath?.(key)
     return undefined
   } catch (error) {
     if (isHeadraceError(error)) return error
@@ -77,13 +77,13 @@ export function stepOf(item: Item, source: Side, destination: Destination, own?:
   const { info: from, relative } = item
   const name = source.name(from.key)
   const to = destination.keyOf(relative)
-  if (isFolderMarker(from) && (to === '' || destination.store.localPath !== undefined))
+  if (isFolderMarker(from) && (to === '' || destination.localPath !== undefined))
     return { kind: 'skip', name, reason: 'is the marker of a folder' }
   if (own !== undefined && relative.startsWith(own)) {
     const message = `${name} would be written over ${destination.name(to)}, which is to be copied, too`
     return { kind: 'fail', name, error: new HeadraceError('E_USAGE', message, { url: name, key: from.key }) }
   }
-  const error = refusalOf(destination.store, to)
+  const error = refusalOf(destination, to)
   if (error === undefined) return { kind: 'copy', source, from, to }
   const refused = new HeadraceError(error.code, `${name} cannot be a file: ${error.message}`, { url: name, key: to })
   return { kind: 'fail', name, error: refused }

@@ -32,7 +32,7 @@ function stepOfPair(item: ObjectItem, there: ObjectInfo, source: Side, destinati
   if (step.kind !== 'copy' || info.size !== there.size) return step
   const known = checksumsAgree(info, there)
   if (known === false) return step
-  const keepsTime = destination.store.localPath !== undefined
+  const keepsTime = destination.localPath !== undefined
   const same = known ?? timesAgree(info, there, keepsTime)
   if (known === undefined && (ask || !same)) return { ...step, unless: { there, otherwise: same ? 'skip' : 'copy' } }
   return { kind: 'skip', name: source.name(info.key), reason: 'is the same' }

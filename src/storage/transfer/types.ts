@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../../errors.ts'
+import type { OpSink } from '../oplog/types.ts'
 import type { Store } from '../types.ts'
 
 /** An object or a folder (all keys below `key/`): a URL or path, or a key in a store that is open already. */
@@ -55,6 +56,8 @@ export interface BulkOptions {
   readonly onError?: 'report' | 'throw'
   /** Only plans: `onStep` is told what would be done, nothing is written. */
   readonly dryRun?: boolean
+  /** Records every operation of the stores that are opened for URLs and paths. It stays open. */
+  readonly opLog?: OpSink
   readonly signal?: AbortSignal
   /** Called every 100 ms at most, and at the end. */
   readonly onProgress?: (progress: TransferProgress) => void
