@@ -6,11 +6,14 @@ import { filterOf } from '../storage/transfer/filter.ts'
 import { folderPrefix, OpenStores } from '../storage/transfer/place.ts'
 import { folderIsThere } from '../storage/transfer/source.ts'
 import type { ListEntry, ObjectInfo } from '../storage/types.ts'
+import { flag } from './flags.ts'
 import { Lines } from './lines.ts'
 import { EXIT, interrupted, oneLine } from './run.ts'
 import { filterFlags } from './transfer-flags.ts'
+import { count } from './values.ts'
 
 interface Flags {
+  parallel?: number
   recursive?: boolean
   long?: boolean
   json?: boolean
@@ -25,7 +28,13 @@ export function lsCommand(): Command {
       .description('list what lies in a folder, or the buckets of an account')
       .argument('<url>', 'URL or path; s3:// lists the buckets')
       .option('-r, --recursive', 'all objects, whatever folders they are in')
-      .option('-l, --long', 'with sizes and times'),
+      .option('-l, --long', 'with sizes and times')
+      .addOption(
+        flag('--parallel <n>', 'with -r: prefixes of the first level listed side by side', {
+          parse: count,
+          shown: '1',
+        }),
+      ),
   )
     .option('--json', 'print a JSON document a line')
     .addHelpText('after', '\nExample:\n  headrace ls s3://demo/photos\n  headrace ls -r -l s3://demo --json')
@@ -58,7 +67,7 @@ async function listContainers(url: string, lines: Lines, { json, long }: Flags):
 }
 
 async function list(url: string, lines: Lines, flags: Flags): Promise<void> {
-  const { recursive, long, json } = flags
+  const { recursive, long, json, parallel } = flags
   const stores = new OpenStores()
   const filter = filterOf(flags)
   try {
@@ -80,7 +89,8 @@ async function list(url: string, lines: Lines, flags: Flags): Promise<void> {
       process.exitCode = EXIT.partial
       process.stderr.write(`headrace: ${oneLine(`${place.name(odd)} ${reason}`)} [${code}]\n`)
     }
-    const how = { signal: interrupted, onUnlisted, ...(recursive === true ? {} : { delimiter: '/' as const }) }
+    const depth = recursive === true ? { ...(parallel !== undefined && { parallel }) } : { delimiter: '/' as const }
+    const how = { signal: interrupted, onUnlisted, ...depth }
     for await (const entry of store.list(prefix, how)) {
       found = true
       const name = entry.kind === 'object' ? entry.key : entry.prefix

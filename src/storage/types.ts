@@ -100,6 +100,11 @@ export interface ListOptions extends CallOptions {
   /** Only keys that sort after this one. */
   readonly startAfter?: string
   /**
+   * Without a delimiter, in object stores: so many of the first level's prefixes are listed side by side, up to 1,024. The
+   * order stays. Where listing takes no requests it changes nothing.
+   */
+  readonly parallel?: number
+  /**
    * Called with what is there and cannot be listed, which is left out then. Without it such things are passed over, but
    * for directories that may not be read and names that are not UTF-8: those end the listing.
    */

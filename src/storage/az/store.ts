@@ -8,6 +8,7 @@ import { pause } from '../remote/backoff.ts'
 import { inOrder } from '../remote/in-order.ts'
 import { checkObjectPrefix } from '../remote/object-key.ts'
 import { clientOptions } from '../remote/options.ts'
+import { listing } from '../remote/parallel-list.ts'
 import { PartsWriter } from '../remote/parts-writer.ts'
 import { placing, rangeHeadOf, rangeText } from '../remote/range-head.ts'
 import { type FetchRange, rangedGet } from '../remote/ranged-get.ts'
@@ -90,7 +91,11 @@ export class AzStore implements Store {
     return body
   }
 
-  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListEntry> {
+  list(prefix: string, options: ListOptions = {}): AsyncIterable<ListEntry> {
+    return listing((each, how) => this.#list(each, how), prefix, options)
+  }
+
+  async *#list(prefix: string, options: ListOptions): AsyncGenerator<ListEntry> {
     checkObjectPrefix(prefix)
     const { delimiter, startAfter = '', signal, trace } = options
     const { root } = this.#config

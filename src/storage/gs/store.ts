@@ -9,6 +9,7 @@ import { checkRange } from '../range.ts'
 import { inOrder } from '../remote/in-order.ts'
 import { checkObjectKey, checkObjectPrefix } from '../remote/object-key.ts'
 import { clientOptions } from '../remote/options.ts'
+import { listing } from '../remote/parallel-list.ts'
 import { PartsWriter } from '../remote/parts-writer.ts'
 import { placing, rangeHeadOf, rangeText } from '../remote/range-head.ts'
 import { type FetchRange, rangedGet } from '../remote/ranged-get.ts'
@@ -118,7 +119,11 @@ export class GsStore implements Store {
     return body
   }
 
-  async *list(prefix: string, options: ListOptions = {}): AsyncGenerator<ListEntry> {
+  list(prefix: string, options: ListOptions = {}): AsyncIterable<ListEntry> {
+    return listing((each, how) => this.#list(each, how), prefix, options)
+  }
+
+  async *#list(prefix: string, options: ListOptions): AsyncGenerator<ListEntry> {
     checkObjectPrefix(prefix)
     const { delimiter, startAfter = '', signal, trace } = options
     const { root } = this.#config

@@ -1,6 +1,7 @@
+import { readFileSync, statSync } from 'node:fs'
 import { show } from '../../checks.ts'
 import { HeadraceError } from '../../errors.ts'
-import { isAbsent, readRegularFile } from '../file/descriptor.ts'
+import { isAbsent } from '../file/descriptor.ts'
 import type { Origin } from '../http/types.ts'
 import type { Endpoint } from './types.ts'
 
@@ -74,9 +75,11 @@ export function expandTemplate(template: string): string[] {
 
 /**
  * Endpoints of one content, from URLs and templates: several in one text are parted by commas or white space, as in
- * S3_ENDPOINT_URIS. Each counts once. E_CONFIG where there is none, or more than 1,024.
+ * S3_ENDPOINT_URIS; `@path` names a file of them, one a line. Each counts once. E_CONFIG where there is none, or more
+ * than 1,024.
  */
 export function parseEndpoints(given: string | readonly string[]): Endpoint[] {
+  if (typeof given === 'string' && given.startsWith('@')) return readEndpoints(given.slice(1))
   const texts = typeof given === 'string' ? [given] : given
   const found = new Map<string, Endpoint>()
   // What has credentials in it goes to where it is refused without being quoted.
@@ -92,10 +95,12 @@ export function parseEndpoints(given: string | readonly string[]): Endpoint[] {
 }
 
 /** Endpoints of a file, one URL or template a line; `#` begins a comment. E_CONFIG names the file. */
-export async function readEndpoints(path: string): Promise<Endpoint[]> {
+function readEndpoints(path: string): Endpoint[] {
   let text: string
   try {
-    text = (await readRegularFile(path, MAX_LIST_BYTES)).toString('utf8')
+    const { size } = statRegular(path)
+    if (size > MAX_LIST_BYTES) throw new Error(`it has ${size} bytes, more than the ${MAX_LIST_BYTES} allowed`)
+    text = readFileSync(path, 'utf8')
   } catch (cause) {
     const reason = isAbsent(cause) ? 'it is not there' : (cause as Error).message
     throw new HeadraceError('E_CONFIG', `cannot read the endpoints of ${show(path)}: ${reason}`, { path, cause })
@@ -105,4 +110,10 @@ export async function readEndpoints(path: string): Promise<Endpoint[]> {
   } catch (cause) {
     throw new HeadraceError('E_CONFIG', `${path}: ${(cause as Error).message}`, { path, cause })
   }
+}
+
+function statRegular(path: string) {
+  const stats = statSync(path)
+  if (!stats.isFile()) throw new Error('it is not a regular file')
+  return stats
 }

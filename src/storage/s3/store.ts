@@ -1,6 +1,7 @@
 import { oneOf, positiveInteger } from '../../checks.ts'
 import { openHttpClient } from '../http/client.ts'
 import { clientOptions } from '../remote/options.ts'
+import { listing } from '../remote/parallel-list.ts'
 import { openSession } from '../remote/session.ts'
 import type { SessionReport } from '../remote/types.ts'
 import type {
@@ -55,7 +56,7 @@ export class S3Store implements Store {
   }
 
   list(prefix: string, options: ListOptions = {}): AsyncIterable<ListEntry> {
-    return listObjects(this.#connection, prefix, options)
+    return listing((each, how) => listObjects(this.#connection, each, how), prefix, options)
   }
 
   put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {

@@ -4,13 +4,7 @@ import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { HeadraceError } from '../../../src/errors.ts'
 import { openHttpClient } from '../../../src/storage/http/client.ts'
-import {
-  endpointName,
-  expandTemplate,
-  parseEndpoint,
-  parseEndpoints,
-  readEndpoints,
-} from '../../../src/storage/remote/endpoints.ts'
+import { endpointName, expandTemplate, parseEndpoint, parseEndpoints } from '../../../src/storage/remote/endpoints.ts'
 import { remoteOptions } from '../../../src/storage/remote/options.ts'
 import { openSession } from '../../../src/storage/remote/session.ts'
 import type { Exchange, Session } from '../../../src/storage/remote/types.ts'
@@ -108,11 +102,11 @@ describe('lists', () => {
     try {
       const path = join(folder, 'list')
       fs.writeFileSync(path, '# ours\nhttp://a:1 # first\r\n\n  h{1...2}:9000\n#http://off\n')
-      expect((await readEndpoints(path)).map(endpointName)).toEqual(['http://a:1', 'http://h1:9000', 'http://h2:9000'])
+      expect(names(`@${path}`)).toEqual(['http://a:1', 'http://h1:9000', 'http://h2:9000'])
       fs.writeFileSync(path, '# nothing\n')
-      await expect(readEndpoints(path)).rejects.toEqual(failing('E_CONFIG', path, 'no endpoint'))
-      await expect(readEndpoints(`${path}x`)).rejects.toEqual(failing('E_CONFIG', `${path}x`, 'it is not there'))
-      await expect(readEndpoints(folder)).rejects.toEqual(failing('E_CONFIG', folder))
+      expect(() => names(`@${path}`)).toThrow(failing('E_CONFIG', path, 'no endpoint') as Error)
+      expect(() => names(`@${path}x`)).toThrow(failing('E_CONFIG', `${path}x`, 'it is not there') as Error)
+      expect(() => names(`@${folder}`)).toThrow(failing('E_CONFIG', folder, 'regular file') as Error)
     } finally {
       fs.rmSync(folder, { recursive: true })
     }
