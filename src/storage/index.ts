@@ -1,11 +1,15 @@
+export type { AzStoreOptions } from './az/options.ts'
 export { alignedBytes } from './direct/aligned.ts'
 export type { DirectReport, DirectStoreOptions, TransferCounts } from './direct/direct.ts'
 export type { DirectEngine } from './direct/transfers.ts'
 export type { PageCachePolicy } from './file/buffered-read.ts'
 export type { FileStoreOptions } from './file/file.ts'
 export type { SyncPolicy } from './file/pending-file.ts'
+export type { GsStoreOptions } from './gs/options.ts'
 export { openStore } from './open.ts'
 export type { OpName, OpRecord, OpSink } from './oplog/types.ts'
+export type { S3CredentialProvider, S3Credentials } from './s3/credentials.ts'
+export type { S3StoreOptions } from './s3/options.ts'
 export { openStoreSpec } from './spec.ts'
 export {
   type BulkOptions,

@@ -51,7 +51,7 @@ const ACCOUNT = /^[a-z0-9]{3,24}$/
 const CONTAINER = /^(?:\$root|\$web|\$logs|[a-z0-9](?:-?[a-z0-9]){2,62})$/
 
 /** 'account/container/prefix' -> all three. Slashes before, between and at the end change nothing. */
-export function parseAzLocation(location: string): { account: string; container: string; root: string } {
+function parseAzLocation(location: string): { account: string; container: string; root: string } {
   const [, account = '', container = '', prefix = ''] = /^\/*([^/]*)\/*([^/]*)\/*(.*?)\/*$/s.exec(location) ?? []
   return { account, container, root: prefix === '' ? '' : `${prefix}/` }
 }

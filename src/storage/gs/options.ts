@@ -38,7 +38,7 @@ export interface GsConfig {
 const BUCKET = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/
 
 /** 'bucket/prefix' -> both. Slashes before the bucket, behind it and at the end change nothing. */
-export function parseGsLocation(location: string): { bucket: string; root: string } {
+function parseGsLocation(location: string): { bucket: string; root: string } {
   const [, bucket = '', prefix = ''] = /^\/*([^/]*)\/*(.*?)\/*$/s.exec(location) ?? []
   if (bucket !== '' && !BUCKET.test(bucket))
     throw new HeadraceError('E_USAGE', `a GCS URL is gs://bucket/prefix, but ${show(bucket)} is no name of a bucket`, {
