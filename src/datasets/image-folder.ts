@@ -3,6 +3,7 @@ import { knownOptions } from '../checks.ts'
 import { fromSystemError, HeadraceError } from '../errors.ts'
 import { imageType } from '../formats/image-type.ts'
 import { statOrAbsent } from '../storage/file/directory.ts'
+import { isFolderMarker } from '../storage/keys.ts'
 import { localDirectory, openStore } from '../storage/open.ts'
 import { isSameTime } from '../storage/time.ts'
 import type { Store, Unlisted } from '../storage/types.ts'
@@ -41,11 +42,6 @@ function isIgnored({ key, code }: Unlisted): boolean {
 /** Python's order of strings, and that of UTF-8 bytes: by code point. */
 function byCodePoint(a: string, b: string): number {
   return Buffer.compare(Buffer.from(a), Buffer.from(b))
-}
-
-/** Consoles of object stores make folders of empty objects. */
-function isFolderMarker(key: string, size: number): boolean {
-  return size === 0 && (key === '' || key.endsWith('/'))
 }
 
 function isHidden(key: string): boolean {
@@ -200,7 +196,7 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
     for await (const entry of store.list('', { ...options, onUnlisted })) {
       if (entry.kind !== 'object' || isHidden(entry.key)) continue
       const { key, size, modified } = entry
-      if (isFolderMarker(key, size)) continue
+      if (isFolderMarker(entry)) continue
       if (key.includes('/')) add({ key, size, modified })
       else ignored.push(key)
     }

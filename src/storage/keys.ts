@@ -26,6 +26,11 @@ export function checkPrefix(prefix: string): void {
     )
 }
 
+/** Consoles of object stores make folders of empty objects; '' is that of the folder that a store lies in. */
+export function isFolderMarker({ key, size }: { readonly key: string; readonly size: number }): boolean {
+  return size === 0 && (key === '' || key.endsWith('/'))
+}
+
 /** Moves surrogates above U+E000 .. U+FFFF, where UTF-8 has the characters that they stand for. */
 function rank(unit: number): number {
   if (unit < 0xd800) return unit

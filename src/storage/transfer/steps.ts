@@ -1,4 +1,5 @@
 import { HeadraceError, isHeadraceError } from '../../errors.ts'
+import { isFolderMarker } from '../keys.ts'
 import type { ObjectInfo, Unlisted } from '../types.ts'
 import type { Destination } from './destination.ts'
 import type { Filter } from './filter.ts'
@@ -48,11 +49,6 @@ export async function* itemsOf(found: Found, filter: Filter, signal?: AbortSigna
     if (filter(relative)) yield { kind: 'object', relative, info: entry }
   }
   yield* told()
-}
-
-/** Consoles make folders of empty objects whose keys end with `/`. */
-export function isFolderMarker({ key, size }: ObjectInfo): boolean {
-  return key.endsWith('/') && size === 0
 }
 
 function unlistedStep(side: Side, { key, code, reason }: Unlisted): Step {
