@@ -34,10 +34,10 @@ export function cpCommand(): Command {
     )
     .action(async (paths: string[], flags: Flags) => {
       const [sources, destination] = route(paths)
-      const { recursive, jobs, partSize } = flags
+      const { recursive, jobs, partSize, resume } = flags
       if (sources.includes('-')) return copyInput(sources, destination, flags)
       await showTransfer('copying', flags, (options) =>
-        copyObjects(sources, destination, { ...options, ...given({ recursive, jobs, partSize }) }),
+        copyObjects(sources, destination, { ...options, ...given({ recursive, jobs, partSize, resume }) }),
       )
     })
 }

@@ -12,7 +12,7 @@ export interface BulkFlags extends Pick<BulkOptions, 'include' | 'exclude' | 'dr
   progress?: boolean
 }
 
-export type MovingFlags = BulkFlags & Pick<MovingOptions, 'jobs' | 'partSize'>
+export type MovingFlags = BulkFlags & Pick<MovingOptions, 'jobs' | 'partSize' | 'resume'>
 
 function repeated(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text: string, before: readonly string[] = []) => [...before, text])
@@ -42,7 +42,8 @@ export function movingFlags(command: Command): Command {
   return bulkFlags(
     command
       .addOption(flag('--jobs <n>', 'objects under way at once', { parse: count, shown: '32' }))
-      .addOption(flag('--part-size <bytes>', 'of parts of larger objects', { parse: size, shown: '8MiB' })),
+      .addOption(flag('--part-size <bytes>', 'of parts of larger objects', { parse: size, shown: '8MiB' }))
+      .option('--resume', 'take up uploads of large objects that were interrupted'),
   )
 }
 

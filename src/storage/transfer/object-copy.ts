@@ -23,6 +23,8 @@ export interface CopierOptions {
   readonly partSize: number
   /** Bytes. */
   readonly windowBytes: number
+  /** Of uploads in parts that were interrupted. */
+  readonly resume: boolean
   readonly signal?: AbortSignal
   /** Told how many more bytes have been written. */
   readonly onBytes: (count: number) => void
@@ -124,11 +126,12 @@ export class Copier {
 
   async #parts(job: Job): Promise<Copied> {
     const { destination, to, options } = job
+    const { resume, signal } = this.#options
     let writer: ObjectWriter | undefined
     try {
       // The first answer tells the size and the version that all the others must be of.
       const from = await this.#part(job, 0, undefined, async ({ info, data }) => {
-        writer = destination.store.writer(to, { ...options, ...attributesOf(info), size: info.size })
+        writer = destination.store.writer(to, { ...options, ...attributesOf(info), size: info.size, resume })
         await this.#write(writer, data)
         return info
       })
@@ -136,7 +139,8 @@ export class Copier {
       await this.#rest(job, from, writer)
       return { from, to: await writer.close() }
     } catch (error) {
-      await writer?.abort()
+      // What is cancelled ends by itself, and keeps the parts that are to be taken up again.
+      if (!resume || signal?.aborted !== true) await writer?.abort()
       throw error
     }
   }

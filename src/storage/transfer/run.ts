@@ -40,9 +40,9 @@ export class TransferRun {
     this.#destination = destination
     this.#settings = settings
     this.tally = new Tally(settings.events)
-    const { partSize, windowBytes, signal } = settings
+    const { partSize, windowBytes, resume, signal } = settings
     const onBytes = (count: number) => this.tally.written(count)
-    this.#copier = new Copier({ partSize, windowBytes, onBytes, ...(signal && { signal }) })
+    this.#copier = new Copier({ partSize, windowBytes, resume, onBytes, ...(signal && { signal }) })
     const onDeleted = (url: string) => this.tally.done({ action: 'delete', url })
     this.#deletions.set(destination, this.#deletion(destination, destination.prefix ?? '', true, onDeleted))
   }

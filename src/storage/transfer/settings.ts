@@ -15,7 +15,7 @@ const BULK_OPTIONS = [
   'onStep',
   'onFailure',
 ] as const
-const MOVING_OPTIONS = [...BULK_OPTIONS, 'jobs', 'partSize', 'windowBytes'] as const
+const MOVING_OPTIONS = [...BULK_OPTIONS, 'jobs', 'partSize', 'windowBytes', 'resume'] as const
 const TRANSFER_OPTIONS = [...MOVING_OPTIONS, 'recursive'] as const satisfies readonly (keyof TransferOptions)[]
 const SYNC_OPTIONS = [...MOVING_OPTIONS, 'delete', 'checksum'] as const satisfies readonly (keyof SyncOptions)[]
 const REMOVE_OPTIONS = [...BULK_OPTIONS, 'recursive', 'force'] as const satisfies readonly (keyof RemoveOptions)[]
@@ -43,6 +43,7 @@ export interface MovingSettings extends BulkSettings {
   readonly jobs: number
   readonly partSize: number
   readonly windowBytes: number
+  readonly resume: boolean
 }
 
 export interface TransferSettings extends MovingSettings {
@@ -81,6 +82,7 @@ function movingSettings(given: MovingOptions): MovingSettings {
     jobs: positiveInteger('jobs', given.jobs ?? 32, MAX_JOBS),
     partSize: positiveInteger('partSize', given.partSize ?? 8 * MiB),
     windowBytes: positiveInteger('windowBytes', given.windowBytes ?? 64 * MiB),
+    resume: booleanOption('resume', given.resume ?? false),
   }
 }
 

@@ -83,6 +83,11 @@ export interface MovingOptions extends BulkOptions {
    * have their own: at most two objects larger than `partSize` are under way, each with the parts of its upload.
    */
   readonly windowBytes?: number
+  /**
+   * Takes up uploads of large objects that a process left when it was killed or cancelled, and leaves its own where it is
+   * cancelled; false. Not while another process may write the same object.
+   */
+  readonly resume?: boolean
 }
 
 export interface TransferOptions extends MovingOptions {

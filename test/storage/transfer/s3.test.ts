@@ -117,6 +117,28 @@ describe('large objects', () => {
     await store.close()
   })
 
+  test('whose upload was cancelled are taken up again, where that is wanted', async () => {
+    const folder = await temporary()
+    const bytes = randomBytes(40 * 2 ** 20)
+    await writeFile(join(folder, 'in'), bytes)
+    const store = await newBucket({ partSize: 5 * 2 ** 20, partsInFlight: 1 })
+    const upload = async (resume: boolean, until = Infinity) => {
+      const controller = new AbortController()
+      const onProgress = (progress: { bytes: number }) => progress.bytes > until && controller.abort()
+      const options = { resume, partSize: 2 ** 20, windowBytes: 2 ** 20, onProgress, signal: controller.signal }
+      const before = server.requests.count('UploadPart')
+      await copyObjects(join(folder, 'in'), { store, key: 'k' }, options).catch(() => undefined)
+      return server.requests.count('UploadPart') - before
+    }
+    expect(await upload(true, 25 * 2 ** 20)).toBeLessThan(8)
+    expect(await store.head('k')).toBeUndefined()
+    expect(await upload(true)).toBeLessThan(6)
+    expect(bytes.equals((await store.get('k'))?.data ?? new Uint8Array())).toBe(true)
+    await upload(false, 25 * 2 ** 20)
+    expect(await upload(true)).toBe(8)
+    await store.close()
+  })
+
   test('that are replaced while they are read are a failure, and no mixture', async () => {
     const folder = await temporary()
     await a.put('k', Buffer.alloc(300_000, 1))
