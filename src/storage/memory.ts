@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { show } from '../checks.ts'
 import { HeadraceError, throwIfAborted } from '../errors.ts'
 import { checkKey, checkPrefix, compareKeys } from './keys.ts'
@@ -27,6 +28,8 @@ export class MemoryStore implements Store {
   readonly spec: StoreSpec
   readonly #objects = new Map<string, Held>()
   #sorted: readonly string[] | undefined
+  /** Etags are of one store: what caches them must not take another store's object for this one's. */
+  readonly #id = randomBytes(6).toString('hex')
   #version = 0
 
   constructor(name: string) {
@@ -115,7 +118,7 @@ export class MemoryStore implements Store {
     const present = this.#objects.has(key)
     if (present && ifNoneMatch !== undefined) throw new HeadraceError('E_EXISTS', `${key} is there already`, { key })
     if (!present) this.#sorted = undefined
-    const info: ObjectInfo = { key, size: bytes.length, etag: `${++this.#version}`, modified }
+    const info: ObjectInfo = { key, size: bytes.length, etag: `${this.#id}-${++this.#version}`, modified }
     this.#objects.set(key, { info, bytes })
     return info
   }

@@ -17,7 +17,10 @@ const PLANNED_AHEAD = 10_000
 
 type CopyStep = Step & { readonly kind: 'copy' }
 
-/** E_STATE unless the copy is there as it was written and the source is still what was read. */
+/**
+ * E_STATE unless the copy is there as it was written and the source is still what was read. Two stores may be one server
+ * under two names: what has one name, etag and time in both may be one object.
+ */
 async function verify(source: Side, from: ObjectInfo, side: Side, to: ObjectInfo, signal?: AbortSignal): Promise<void> {
   const options = signal ? { signal } : {}
   const [copy, original] = await Promise.all([side.store.head(to.key, options), source.store.head(from.key, options)])
@@ -26,6 +29,12 @@ async function verify(source: Side, from: ObjectInfo, side: Side, to: ObjectInfo
   if (copy === undefined || copy.etag !== to.etag || copy.size !== from.size)
     throw stays(`its copy ${side.name(to.key)} is not what was written`)
   if (original === undefined || original.etag !== from.etag) throw stays('it has changed while it was copied')
+  if (source.store !== side.store && name === side.name(to.key) && isSame(original, copy))
+    throw stays('it cannot be told from its copy, so that both may be one')
+}
+
+function isSame(a: ObjectInfo, b: ObjectInfo): boolean {
+  return a.etag === b.etag && a.modified === b.modified
 }
 
 /** Carries out plans of copies, and of deletions at the destination. Steps run side by side, in no order. */

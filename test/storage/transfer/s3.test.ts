@@ -213,3 +213,15 @@ describe('removing', () => {
     expect(await treeOf(a)).toEqual({})
   })
 })
+
+test.each(['127.0.0.1', 'localhost'])('moving onto itself by another store of it (%s) loses nothing', async (host) => {
+  await putTree(a, '', { 'p/k': 'precious' })
+  const credentials = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' }
+  const endpoint = server.url.replace('127.0.0.1', host)
+  const same = await openStore(`${a.url}/p`, { endpoint, credentials })
+  const report = await moveObjects({ store: a, key: 'p/k' }, { store: same, key: 'k' })
+  expect(report).toMatchObject({ copied: 0, deleted: 0, failed: 1 })
+  expect(report.failures[0]).toMatchObject({ url: `${a.url}/p/k`, code: 'E_STATE' })
+  expect(await treeOf(a)).toEqual({ 'p/k': 'precious' })
+  await same.close()
+})
