@@ -35,6 +35,14 @@ export interface Operation<T> {
   failed?(error: ServerError): { readonly value: T } | HeadraceError | undefined
 }
 
+/** What a request was built on. */
+interface Assumptions {
+  readonly region: string
+  /** Milliseconds. */
+  readonly skew: number
+  readonly credentials: Credentials | undefined
+}
+
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 const EMPTY_SHA256 = sha256Hex('')
@@ -83,8 +91,17 @@ export class S3Connection {
   async send<T>(operation: Operation<T>, options?: SendOptions): Promise<T> {
     const url = this.urlOf(operation.key)
     let used: Credentials | undefined
+    let region = this.#region
+    let skew = this.#skew
     let redirect: Redirect | undefined
     let sent: HttpRequest | undefined
+    const built = (endpoint: Endpoint, credentials: Credentials | undefined): HttpRequest => {
+      used = credentials
+      region = this.#region
+      skew = this.#skew
+      sent = this.#build(operation, endpoint, credentials, redirect)
+      return sent
+    }
     const exchange: Exchange<T> = {
       doing: `${operation.doing} ${url}`,
       url,
@@ -92,15 +109,8 @@ export class S3Connection {
       idempotent: operation.idempotent,
       build: (endpoint) => {
         const credentials = this.config.credentials?.current()
-        if (credentials instanceof Promise)
-          return credentials.then((found) => {
-            used = found
-            sent = this.#build(operation, endpoint, found, redirect)
-            return sent
-          })
-        used = credentials
-        sent = this.#build(operation, endpoint, credentials, redirect)
-        return sent
+        if (credentials instanceof Promise) return credentials.then((found) => built(endpoint, found))
+        return built(endpoint, credentials)
       },
       read: (response) => {
         if (response.status >= 200 && response.status < 300) return operation.read(response)
@@ -108,7 +118,7 @@ export class S3Connection {
         const meant = operation.failed?.(error)
         if (meant instanceof HeadraceError) throw meant
         if (meant !== undefined) return meant.value
-        this.#learn(error, response, used)
+        this.#learn(error, response, { region, skew, credentials: used })
         if (sent !== undefined) {
           redirect = redirectOf(response, sent.origin, `${operation.doing} ${url}`) ?? redirect
           if (redirect !== undefined && error.status < 400) throw new Again('the server redirects')
@@ -214,35 +224,42 @@ export class S3Connection {
     return target
   }
 
-  /** Throws Again where the next attempt will be built better. */
-  #learn(error: ServerError, response: HttpResponse, used: Credentials | undefined): void {
+  /** Throws Again where the next attempt will be built better, by this answer or by that to another request meanwhile. */
+  #learn(error: ServerError, response: HttpResponse, assumed: Assumptions): void {
     const { status, code, region } = error
-    if (region !== undefined && region !== this.#region && status < 404) {
-      this.#region = region
-      this.#signer = undefined
-      this.#targets = new Map()
+    if (region !== undefined && region !== assumed.region && status < 404) {
+      if (region !== this.#region) {
+        this.#region = region
+        this.#signer = undefined
+        this.#targets = new Map()
+      }
       throw new Again(`the bucket lies in ${region}`)
     }
-    if (used === undefined) return
-    if (status === 403) this.#learnTime(code, response)
-    if (EXPIRED.includes(code ?? '') && this.config.credentials?.reject(used))
+    const { credentials, skew } = assumed
+    if (credentials === undefined) return
+    if (status === 403) this.#learnTime(code, response, skew)
+    if (EXPIRED.includes(code ?? '') && this.config.credentials?.reject(credentials))
       throw new Again('the credentials have expired')
   }
 
   /** An answer to HEAD has no body that names the reason, but the time. */
-  #learnTime(code: string | undefined, { headers }: HttpResponse): void {
+  #learnTime(code: string | undefined, { headers }: HttpResponse, assumed: number): void {
     const named = code === 'RequestTimeTooSkewed'
     if (!named && code !== undefined && code !== 'AccessDenied') return
     const skew = Date.parse(headers.date ?? '') - Date.now()
-    const wrongBy = Math.abs(skew - this.#skew)
-    if (Number.isNaN(skew) || wrongBy < (named ? LEAST_SKEW : ALLOWED_SKEW)) return
+    const least = named ? LEAST_SKEW : ALLOWED_SKEW
+    if (Number.isNaN(skew) || Math.abs(skew - assumed) < least) return
+    if (Math.abs(skew - this.#skew) >= least) this.#setTime(skew)
+    throw new Again('the clocks differ')
+  }
+
+  #setTime(skew: number): void {
     this.#skew = skew
     const minutes = Math.round(Math.abs(skew) / 60_000)
     const which = skew > 0 ? 'behind' : 'ahead of'
     this.#warn(
       `this machine's clock is ${minutes} minutes ${which} that of ${this.config.url}: requests are signed with the server's time`,
     )
-    throw new Again('the clocks differ')
   }
 }
 

@@ -48,9 +48,9 @@ export class CredentialSource {
     return held
   }
 
-  /** The server says that they have expired. Whether it is worth asking for others. */
+  /** The server says that they have expired. Whether it is worth asking for others: not if these came back. */
   reject(used: Credentials): boolean {
-    if (this.#rejected === used) return false
+    if (this.#rejected === used) return this.#held !== used
     this.#rejected = used
     if (this.#held === used) this.#held = undefined
     return true

@@ -159,6 +159,46 @@ describe('a wrong assumption', () => {
     expect(server.heard.map(inRegion)).toEqual([false, true, true])
   })
 
+  test('that many requests share is mended for all of them', async () => {
+    const together = (one: S3Store) => Promise.all(['a', 'b', 'c', 'd'].map((key) => one.get(key)))
+    server.says(({ headers }) =>
+      String(headers.authorization).includes('/ap-south-1/s3/aws4_request')
+        ? { headers: OBJECT, body: 'x' }
+        : { status: 301, headers: { 'x-amz-bucket-region': 'ap-south-1' }, body: errorXml('PermanentRedirect') },
+    )
+    expect(await together(store)).toHaveLength(4)
+    expect(server.heard).toHaveLength(8)
+
+    let loads = 0
+    const credentials = async () => ({ accessKeyId: `key${loads++}`, secretAccessKey: 'secret' })
+    const renewing = await open({ credentials })
+    server.says(({ headers }) =>
+      String(headers.authorization).includes('key0/')
+        ? { status: 400, body: errorXml('ExpiredToken') }
+        : { headers: OBJECT, body: 'x' },
+    )
+    expect(await together(renewing)).toHaveLength(4)
+    expect(loads).toBe(2)
+    await renewing.close()
+
+    const warned = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    try {
+      const late = await open()
+      const date = new Date(Date.now() - 3_600_000).toUTCString()
+      const now = new Date().toISOString().slice(0, 13).replace(/-/g, '')
+      server.says(({ headers }) =>
+        String(headers['x-amz-date']).startsWith(now)
+          ? { status: 403, headers: { date }, body: errorXml('RequestTimeTooSkewed') }
+          : { headers: { ...OBJECT, date }, body: 'x' },
+      )
+      expect(await together(late)).toHaveLength(4)
+      expect(warned).toHaveBeenCalledTimes(1)
+      await late.close()
+    } finally {
+      warned.mockRestore()
+    }
+  })
+
   test('about the region that stays wrong is an error', async () => {
     server.says({ status: 400, body: errorXml('AuthorizationHeaderMalformed', '<Region>eu-west-1</Region>') })
     await expect(store.get('k')).rejects.toEqual(failing('E_CREDENTIALS', 'AuthorizationHeaderMalformed'))
