@@ -1,5 +1,6 @@
 /*
- * A server that costs as little as one can: GET /N is answered with N bytes from memory, a PUT is read and forgotten.
+ * A server that costs as little as one can: GET /N, or a range of it, is answered with that many bytes from memory, a
+ * PUT is read and forgotten. As S3's bucket N: every object of it has N bytes, and uploads in parts may be made.
  * One thread, epoll, keep-alive; no more of HTTP than the clients under test send. Prints its port; ends with its stdin.
  */
 #define _GNU_SOURCE
@@ -25,21 +26,40 @@ struct connection {
   int owes;    /* an answer, once they are here */
   size_t head_left, body_left;
   char *head_at, *body_at;
-  char in[HEAD], out[256];
+  char in[HEAD], out[512];
 };
 
 static char *body;
 static char drain[DRAIN];
 
-static void answer(struct connection *c, size_t size) {
+static const char BEGUN[] = "<InitiateMultipartUploadResult><UploadId>1</UploadId></InitiateMultipartUploadResult>";
+static const char COMPLETED[] = "<CompleteMultipartUploadResult><ETag>\"0\"</ETag></CompleteMultipartUploadResult>";
+
+/* `range`: the field's line, or empty. */
+static void answer(struct connection *c, const char *status, const char *range, const char *from, size_t size) {
   int length = snprintf(c->out, sizeof c->out,
-                        "HTTP/1.1 200 OK\r\nServer: bench\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
-                        "Content-Type: application/octet-stream\r\nETag: \"0123456789abcdef\"\r\nContent-Length: %zu\r\n\r\n",
-                        size);
+                        "HTTP/1.1 %s\r\nServer: bench\r\nDate: Thu, 01 Jan 2026 00:00:00 GMT\r\n"
+                        "Content-Type: application/octet-stream\r\nETag: \"0123456789abcdef\"\r\n%sContent-Length: %zu\r\n\r\n",
+                        status, range, size);
   c->head_at = c->out;
   c->head_left = (size_t)length;
-  c->body_at = body;
+  c->body_at = (char *)from;
   c->body_left = size;
+}
+
+/* 0 where it asks for more at once than there is. */
+static int answer_get(struct connection *c, size_t object, const char *asked) {
+  size_t first = 0, last = object;
+  char range[96] = "";
+  if (asked == NULL || sscanf(asked + 6, " bytes=%zu-%zu", &first, &last) < 1 || object == 0) {
+    answer(c, "200 OK", range, body, object);
+    return object <= MAX_BODY;
+  }
+  if (last >= object) last = object - 1;
+  if (first > last || last - first >= MAX_BODY) return 0;
+  snprintf(range, sizeof range, "Content-Range: bytes %zu-%zu/%zu\r\n", first, last, object);
+  answer(c, "206 Partial Content", range, body, last - first + 1);
+  return 1;
 }
 
 /* 0 where the connection is to be closed. */
@@ -65,14 +85,24 @@ static int take_request(struct connection *c) {
   char *field = strcasestr(c->in, "content-length:");
   size_t sent = field ? strtoull(field + 15, NULL, 10) : 0;
   char *path = strchr(c->in, '/');
-  size_t wanted = path && c->in[0] == 'G' ? strtoull(path + 1, NULL, 10) : 0;
-  if (wanted > MAX_BODY) return 0;
+  char *query = path ? strpbrk(path, "? ") : NULL;
+  if (query == NULL) return 0;
+  switch (c->in[0]) {
+    case 'G':
+      if (!answer_get(c, strtoull(path + 1, NULL, 10), strcasestr(query, "range:"))) return 0;
+      break;
+    case 'P':
+      if (c->in[1] == 'U') answer(c, "200 OK", "", body, 0);
+      else if (strncmp(query, "?uploads", 8) == 0) answer(c, "200 OK", "", BEGUN, sizeof BEGUN - 1);
+      else answer(c, "200 OK", "", COMPLETED, sizeof COMPLETED - 1);
+      break;
+    default: return 0;
+  }
   size_t here = c->read - length;
   size_t taken = here < sent ? here : sent;
   c->skip = sent - taken;
   c->read = here - taken;
   memmove(c->in, end + 4 + taken, c->read);
-  answer(c, wanted);
   c->owes = c->skip > 0;
   return c->owes ? 1 : flush_answer(c);
 }

@@ -4,16 +4,13 @@ import { join } from 'node:path'
 import { canPin, run } from './command.ts'
 import { cli, root } from './places.ts'
 
-export interface Machine {
+export interface Host {
   readonly processor: string
   readonly cores: number
   readonly memoryBytes: number
   readonly system: string
   readonly node: string
   readonly headrace: string
-  readonly libjpegTurbo: string
-  readonly simd: string
-  readonly compiler: string
   /** False where tools cannot be kept on one core. */
   readonly pinned: boolean
   /** One-minute load before the first measurement: above about 0.5 somebody else was at work. */
@@ -21,13 +18,14 @@ export interface Machine {
   readonly date: string
 }
 
-export async function describeMachine(cache: string): Promise<Machine> {
-  const info = JSON.parse(await run([process.execPath, cli, 'cache', 'info', cache, '--json'])) as {
-    readonly libjpegTurbo: string
-    readonly simd: string
-  }
+export interface Machine extends Host {
+  readonly libjpegTurbo: string
+  readonly simd: string
+  readonly compiler: string
+}
+
+export function describeHost(): Host {
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { readonly version: string }
-  const [compiler = ''] = (await run([process.env.CXX ?? 'c++', '--version'])).split('\n')
   return {
     processor: cpus()[0]?.model.trim() ?? arch(),
     cores: availableParallelism(),
@@ -35,11 +33,17 @@ export async function describeMachine(cache: string): Promise<Machine> {
     system: `${platform()} ${release()} ${arch()}`,
     node: process.version,
     headrace: version,
-    libjpegTurbo: info.libjpegTurbo,
-    simd: info.simd,
-    compiler,
     pinned: canPin,
     loadBefore: loadavg()[0] ?? 0,
     date: new Date().toISOString().slice(0, 10),
   }
+}
+
+export async function describeMachine(cache: string): Promise<Machine> {
+  const info = JSON.parse(await run([process.execPath, cli, 'cache', 'info', cache, '--json'])) as {
+    readonly libjpegTurbo: string
+    readonly simd: string
+  }
+  const [compiler = ''] = (await run([process.env.CXX ?? 'c++', '--version'])).split('\n')
+  return { ...describeHost(), libjpegTurbo: info.libjpegTurbo, simd: info.simd, compiler }
 }

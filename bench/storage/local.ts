@@ -19,7 +19,15 @@ const BYTES = 128 * 2 ** 20
 const ROUNDS = quick ? 3 : 9
 const KIB = 1024
 
-interface Compared {
+/** What `--json` prints. */
+export interface Local {
+  /** Its version; null where it is not installed. */
+  readonly fio: string | null
+  readonly compared: readonly Compared[]
+  readonly warm: readonly Warm[]
+}
+
+export interface Compared {
   readonly op: 'read' | 'write'
   readonly blockSize: number
   readonly engine: FioRun['engine']
@@ -34,8 +42,11 @@ interface Compared {
   readonly cpu: number
 }
 
-interface Warm {
+export interface Warm {
   readonly what: string
+  /** Bytes of one read. */
+  readonly size: number
+  readonly threads: number
   readonly readsPerSecond: number
   readonly cpuMicrosecondsEach: number
 }
@@ -108,6 +119,8 @@ async function warmObjects(into: Uint8Array | undefined): Promise<Warm> {
   await store.close()
   return {
     what: `file:// warm 128 KiB objects, ${into ? 'into memory of the caller' : 'into new memory'}`,
+    size: 128 * KIB,
+    threads: 1,
     readsPerSecond: reads / seconds,
     cpuMicrosecondsEach: (cpuSeconds / reads) * 1e6,
   }
@@ -146,6 +159,8 @@ try {
     const result = await randomReads({ folder, key: 'random', blocks, seconds: quick ? 1 : 3 }, threads)
     warm.push({
       what: `file:// warm 4 KiB reads at random places, ${threads} thread${threads > 1 ? 's' : ''}`,
+      size: 4 * KIB,
+      threads,
       ...result,
     })
   }
@@ -153,7 +168,7 @@ try {
     say(
       `${each.what}: ${Math.round(each.readsPerSecond).toLocaleString('en')} a second, ${each.cpuMicrosecondsEach.toFixed(1)} us CPU each`,
     )
-  if (json) console.log(JSON.stringify({ fio: version ?? null, rounds: ROUNDS, bytes: BYTES, compared, warm }))
+  if (json) console.log(JSON.stringify({ fio: version ?? null, compared, warm } satisfies Local))
 } finally {
   rmSync(folder, { recursive: true, force: true })
 }

@@ -1,10 +1,9 @@
-import { type ChildProcess, execFileSync, fork, spawn } from 'node:child_process'
+import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdirSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { dirname, join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
+import { startCServer } from './c-server.ts'
 import type { ContenderName, Cost, Task } from './contender.ts'
 
 /**
@@ -12,6 +11,11 @@ import type { ContenderName, Cost, Task } from './contender.ts'
  * plain HTTP on the loopback, from a server in C that is not the limit. Rounds alternate; the median counts.
  * `--quick` for a short run, `--json` for one JSON document.
  */
+
+/** What `--json` prints. */
+export interface HttpClients {
+  readonly rows: readonly (Task & { readonly ours: Cost; readonly undici: Cost; readonly ratio: number })[]
+}
 
 const IN_FLIGHT = 16
 const KIB = 1024
@@ -24,21 +28,6 @@ const MOST_REQUESTS = quick ? 2_000 : 8_000
 const SIZES = { get: [4, 64, 128, 1024, 8192], put: [64, 1024, 16_384] }
 
 const here = dirname(fileURLToPath(import.meta.url))
-const root = join(here, '..', '..', '..')
-
-async function startServer(): Promise<{ port: string; stop(): void }> {
-  const folder = join(root, 'build', 'bench', 'storage')
-  const program = join(folder, 'server')
-  mkdirSync(folder, { recursive: true })
-  execFileSync(process.env.CC ?? 'cc', ['-O2', '-o', program, join(root, 'bench', 'storage', 'server.c')])
-  // Not on the core that this process may be bound to: neither is to wait for the other.
-  const bound = cpus().length > 1 && process.platform === 'linux'
-  const child = spawn(bound ? 'taskset' : program, bound ? ['-c', '0', program] : [], {
-    stdio: ['pipe', 'pipe', 'inherit'],
-  })
-  const [port] = (await once(createInterface(child.stdout), 'line')) as [string]
-  return { port, stop: () => child.stdin.end() }
-}
 
 async function startContender(name: ContenderName, port: string): Promise<ChildProcess> {
   const child = fork(join(here, 'contender.js'), [name, port, `${IN_FLIGHT}`])
@@ -67,10 +56,10 @@ function line({ operation, size }: Task, ours: Cost, undici: Cost): string {
   return `${operation} ${`${size / KIB} KiB`.padStart(10)}: ${each(ours)}   undici ${each(undici)}   ${ratio} x`
 }
 
-const server = await startServer()
+const server = await startCServer()
 const ours = await startContender('ours', server.port)
 const undici = await startContender('undici', server.port)
-const rows: unknown[] = []
+const rows: HttpClients['rows'][number][] = []
 if (!json) console.log(`client CPU, us per request, ${IN_FLIGHT} in flight, ${cpus()[0]?.model.trim()}`)
 for (const operation of ['get', 'put'] as const) {
   for (const kib of SIZES[operation]) {
@@ -92,7 +81,7 @@ for (const operation of ['get', 'put'] as const) {
     if (!json) console.log(line(task, a, b))
   }
 }
-if (json) console.log(JSON.stringify({ inFlight: IN_FLIGHT, rows }))
+if (json) console.log(JSON.stringify({ rows } satisfies HttpClients))
 ours.disconnect()
 undici.disconnect()
-server.stop()
+await server.end()
