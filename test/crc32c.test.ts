@@ -18,6 +18,25 @@ it('the checksum of two pieces together follows from theirs', () => {
   )
 })
 
+it('is that of the definition, whatever the length and wherever it lies in memory', () => {
+  const plain = (bytes: Uint8Array): number => {
+    let crc = 0xffffffff
+    for (const byte of bytes) {
+      crc ^= byte
+      for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? (crc >>> 1) ^ 0x82f63b78 : crc >>> 1
+    }
+    return ~crc >>> 0
+  }
+  const bytes = Uint8Array.from({ length: 10_000 }, (_, i) => (i * i * 31 + (i >> 3)) & 0xff)
+  // Three pieces of 1 KiB are summed side by side.
+  for (const length of [0, 1, 7, 8, 1023, 3071, 3072, 3073, 3080, 6143, 6144, 9999])
+    for (const start of [0, 1]) {
+      const some = bytes.subarray(start, start + length)
+      expect(native.crc32c(some)).toBe(plain(some))
+      expect(native.crc32c(some.subarray(100), native.crc32c(some.subarray(0, 100)))).toBe(plain(some))
+    }
+})
+
 it('pieces longer than 4 GiB are combined too', () => {
   // zeros double: the checksum of 2^33 of them from that of 2^32, and so on down
   let crc = native.crc32c(Buffer.alloc(1))

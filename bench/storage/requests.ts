@@ -85,6 +85,7 @@ class Turns {
       const { seconds } = await this.#turn(objects, this.#requests)
       const wanted = Math.round((this.#turnSeconds * this.#requests) / seconds)
       this.#requests = Math.min(MOST_REQUESTS, Math.max(least, wanted))
+      if (seconds > this.#turnSeconds) return
     }
   }
 

@@ -88,19 +88,19 @@ class Client:
         return usage.ru_utime, usage.ru_stime
 
     def get(self, task: Task) -> int:
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.package} has no such call")
 
     def put(self, task: Task) -> int:
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.package} has no such call")
 
     def multipart(self, task: Task) -> int:
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.package} has no such call")
 
     def list(self, task: Task) -> int:
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.package} has no such call")
 
     def delete(self, task: Task) -> int:
-        raise NotImplementedError
+        raise NotImplementedError(f"{self.package} has no such call")
 
 
 class S3dlio(Client):
@@ -162,6 +162,7 @@ def torch_stand_in() -> types.ModuleType:
         return Anything
 
     torch = types.ModuleType("torch")
+    torch.__version__ = "2.0.0"  # type: ignore[attr-defined]
     for name in ("torch", "torch.utils", "torch.utils.data", "torch.distributed", "torch.distributed.checkpoint"):
         module = torch if name == "torch" else types.ModuleType(name)
         module.__getattr__ = any_name  # type: ignore[method-assign]
@@ -206,13 +207,6 @@ class S3torchconnector(Client):
 
     def list(self, task: Task) -> int:
         return sum(len(page.object_info) for page in self.client.list_objects(self.place.bucket, f"{task.folder}/"))
-
-    def delete(self, task: Task) -> int:
-        def one(key: str) -> int:
-            self.client.delete_object(self.place.bucket, key)
-            return 1
-
-        return self.side_by_side(one, task.all_keys)
 
 
 class Obstore(Client):
