@@ -1,5 +1,7 @@
 import { HeadraceError } from '../../errors.ts'
 import type { HeaderFields } from '../http/types.ts'
+
+import { keyIn, type ListPage } from '../remote/paged-list.ts'
 import { childrenOf, childText, readXml, type XmlElement } from '../remote/xml.ts'
 import type { Checksum, ListEntry, ObjectInfo } from '../types.ts'
 
@@ -41,12 +43,6 @@ export function infoOfHead(key: string, headers: HeaderFields, size?: number): O
   }
 }
 
-export interface BlobPage {
-  readonly entries: readonly ListEntry[]
-  /** Where the next page begins; undefined: this was the last. */
-  readonly marker: string | undefined
-}
-
 /** Names that XML cannot hold come percent-encoded. */
 function nameOf(element: XmlElement): string {
   const name = element.children.find((child) => child.name === 'Name')
@@ -60,15 +56,15 @@ function properties(blob: XmlElement): (name: string) => string | undefined {
   return (name) => (found === undefined ? undefined : childText(found, name))
 }
 
-/** A page of "List Blobs". `relative`: a blob's name as a key; of names that are outside of the root undefined. */
-export function readBlobPage(body: Uint8Array, relative: (name: string) => string | undefined): BlobPage {
-  const root = readXml(body, 'EnumerationResults')
-  const [blobs] = childrenOf(root, 'Blobs')
+/** A page of "List Blobs". `root`: what stands before every key. */
+export function readBlobPage(body: Uint8Array, root: string): ListPage {
+  const document = readXml(body, 'EnumerationResults')
+  const [blobs] = childrenOf(document, 'Blobs')
   if (blobs === undefined) throw new HeadraceError('E_CORRUPT', 'the list has no blobs element')
   const entries: ListEntry[] = []
   for (const element of blobs.children) {
-    const key = relative(nameOf(element))
-    if (key === undefined || key === '') continue
+    const key = keyIn(root, nameOf(element))
+    if (key === undefined) continue
     if (element.name === 'BlobPrefix') entries.push({ kind: 'prefix', prefix: key })
     else if (element.name === 'Blob') {
       const of = properties(element)
@@ -87,7 +83,7 @@ export function readBlobPage(body: Uint8Array, relative: (name: string) => strin
       })
     }
   }
-  return { entries, marker: childText(root, 'NextMarker') || undefined }
+  return { entries, token: childText(document, 'NextMarker') || undefined }
 }
 
 /** Lists leave out the quotes that heads have. */

@@ -2,12 +2,12 @@ import { show } from '../../checks.ts'
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { openHttpClient } from '../http/client.ts'
 import type { HeaderFields, HttpResponse } from '../http/types.ts'
-import { compareKeys } from '../keys.ts'
 import { checkRange } from '../range.ts'
 import { pause } from '../remote/backoff.ts'
 import { inOrder } from '../remote/in-order.ts'
 import { checkObjectPrefix } from '../remote/object-key.ts'
 import { clientOptions } from '../remote/options.ts'
+import { pagedList } from '../remote/paged-list.ts'
 import { listing } from '../remote/parallel-list.ts'
 import { PartsWriter } from '../remote/parts-writer.ts'
 import { placing, rangeHeadOf, rangeText } from '../remote/range-head.ts'
@@ -95,46 +95,27 @@ export class AzStore implements Store {
     return listing((each, how) => this.#list(each, how), prefix, options)
   }
 
-  async *#list(prefix: string, options: ListOptions): AsyncGenerator<ListEntry> {
+  #list(prefix: string, options: ListOptions): AsyncGenerator<ListEntry> {
     checkObjectPrefix(prefix)
-    const { delimiter, startAfter = '', signal, trace } = options
-    const { root } = this.#config
-    const relative = (name: string) => (name.startsWith(root) ? name.slice(root.length) : undefined)
-    const page = (marker: string | undefined) => {
+    const { delimiter, trace } = options
+    const whole = this.#config.root + prefix
+    const fetchPage = (marker: string | undefined, signal: AbortSignal) => {
       const query: [string, string][] = [
         ['restype', 'container'],
         ['comp', 'list'],
         ['maxresults', String(PAGE)],
-        ['prefix', root + prefix],
+        ['prefix', whole],
       ]
       if (delimiter !== undefined) query.push(['delimiter', delimiter])
       if (marker !== undefined) query.push(['marker', marker])
       const call: Call = { method: 'GET', blob: '', query, maxBody: 64 * 2 ** 20, idempotent: true }
-      const sending = { ...(signal && { signal }), ...(trace && { trace }) }
-      const found = this.#send('list', root + prefix, call, sending, (response) => {
-        this.#expect(response, 200, 'list', root + prefix)
-        return readBlobPage(response.body, relative)
+      return this.#send('list', whole, call, { signal, ...(trace && { trace }) }, (response) => {
+        this.#expect(response, 200, 'list', whole)
+        return readBlobPage(response.body, this.#config.root)
       })
-      // It is asked for while the page before is looked at: a failure waits until it is awaited.
-      found.catch(() => {})
-      return found
     }
-    let next: ReturnType<typeof page> | undefined = page(undefined)
-    while (next !== undefined) {
-      throwIfAborted(signal, 'list')
-      const { entries, marker }: Awaited<typeof next> = await next
-      next = marker === undefined ? undefined : page(marker)
-      const sorted = [...entries].sort((a, b) => compareKeys(nameOf(a), nameOf(b)))
-      for (const entry of sorted) {
-        throwIfAborted(signal, 'list')
-        if (
-          entry.kind === 'object'
-            ? compareKeys(entry.key, startAfter) > 0
-            : await this.#goesOn(entry.prefix, startAfter, signal)
-        )
-          yield entry
-      }
-    }
+    const hasAfter = (within: string) => this.#hasAfter(within, options)
+    return pagedList({ url: this.url, prefix, options, fetchPage, hasAfter })
   }
 
   async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
@@ -212,10 +193,10 @@ export class AzStore implements Store {
       options,
       (response) => {
         this.#expect(response, 200, 'delete container')
-        return readBlobPage(response.body, (name) => name)
+        return readBlobPage(response.body, '')
       },
     )
-    if (left.entries.length > 0 || left.marker !== undefined)
+    if (left.entries.length > 0 || left.token !== undefined)
       throw new HeadraceError('E_STATE', `cannot delete container ${this.#config.container}: it is not empty`, {
         url: this.url,
       })
@@ -352,10 +333,9 @@ export class AzStore implements Store {
     }
   }
 
-  /** Whether anything below a rolled-up prefix comes after `startAfter`. */
-  async #goesOn(prefix: string, startAfter: string, signal: AbortSignal | undefined): Promise<boolean> {
-    if (!startAfter.startsWith(prefix)) return compareKeys(prefix, startAfter) > 0
-    for await (const _ of this.list(prefix, { startAfter, ...(signal && { signal }) })) return true
+  async #hasAfter(prefix: string, { startAfter, signal }: ListOptions): Promise<boolean> {
+    const options = { ...(startAfter !== undefined && { startAfter }), ...(signal && { signal }) }
+    for await (const _ of this.#list(prefix, options)) return true
     return false
   }
 
@@ -417,10 +397,6 @@ const DEFAULT_TYPE = 'application/octet-stream'
 function isNoBlob(response: HttpResponse): boolean {
   // The answer to a HEAD of a proxy may have no code; that of the service itself always has.
   return response.status === 404 && azErrorCode(response) !== 'ContainerNotFound'
-}
-
-function nameOf(entry: ListEntry): string {
-  return entry.kind === 'object' ? entry.key : entry.prefix
 }
 
 function sizeOf(pieces: readonly Uint8Array[]): number {

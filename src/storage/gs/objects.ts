@@ -1,5 +1,6 @@
 import { HeadraceError } from '../../errors.ts'
 import type { HeaderFields } from '../http/types.ts'
+import { keyIn, type ListPage } from '../remote/paged-list.ts'
 import type { Checksum, ListEntry, ObjectInfo } from '../types.ts'
 
 /** What the service says of objects, as JSON and in heads of downloads. Source: "Objects", Cloud Storage JSON API v1. */
@@ -87,13 +88,8 @@ export function infoOfHead(key: string, headers: HeaderFields, size?: number): O
   }
 }
 
-export interface ObjectPage {
-  readonly entries: readonly ListEntry[]
-  readonly token: string | undefined
-}
-
-/** A page of objects.list. `relative`: an object's name as a key; of names outside of the root undefined. */
-export function readObjectPage(body: Uint8Array, relative: (name: string) => string | undefined): ObjectPage {
+/** A page of objects.list. `root`: what stands before every key. */
+export function readObjectPage(body: Uint8Array, root: string): ListPage {
   const { items = [], prefixes = [], nextPageToken } = readJson(body)
   if (!Array.isArray(items) || !Array.isArray(prefixes)) throw new HeadraceError('E_CORRUPT', 'the list is not a list')
   const entries: ListEntry[] = []
@@ -101,11 +97,11 @@ export function readObjectPage(body: Uint8Array, relative: (name: string) => str
     const { name } = item as { name?: unknown }
     if (typeof name !== 'string' || name === '')
       throw new HeadraceError('E_CORRUPT', 'the list has an entry without a name')
-    const key = relative(name)
+    const key = keyIn(root, name)
     if (key) entries.push({ kind: 'object', ...infoOfResource(key, item as Json) })
   }
   for (const each of prefixes) {
-    const prefix = typeof each === 'string' ? relative(each) : undefined
+    const prefix = typeof each === 'string' ? keyIn(root, each) : undefined
     if (prefix) entries.push({ kind: 'prefix', prefix })
   }
   return { entries, token: typeof nextPageToken === 'string' && nextPageToken !== '' ? nextPageToken : undefined }

@@ -4,11 +4,11 @@ import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { openHttpClient } from '../http/client.ts'
 import type { HeaderFields, HttpHead, HttpRequest, HttpResponse, Method } from '../http/types.ts'
-import { compareKeys } from '../keys.ts'
 import { checkRange } from '../range.ts'
 import { inOrder } from '../remote/in-order.ts'
 import { checkObjectKey, checkObjectPrefix } from '../remote/object-key.ts'
 import { clientOptions } from '../remote/options.ts'
+import { pagedList } from '../remote/paged-list.ts'
 import { listing } from '../remote/parallel-list.ts'
 import { PartsWriter } from '../remote/parts-writer.ts'
 import { placing, rangeHeadOf, rangeText } from '../remote/range-head.ts'
@@ -123,15 +123,14 @@ export class GsStore implements Store {
     return listing((each, how) => this.#list(each, how), prefix, options)
   }
 
-  async *#list(prefix: string, options: ListOptions): AsyncGenerator<ListEntry> {
+  #list(prefix: string, options: ListOptions): AsyncGenerator<ListEntry> {
     checkObjectPrefix(prefix)
-    const { delimiter, startAfter = '', signal, trace } = options
+    const { delimiter, startAfter = '', trace } = options
     const { root } = this.#config
-    const relative = (name: string) => (name.startsWith(root) ? name.slice(root.length) : undefined)
-    const sending = { ...(signal && { signal }), ...(trace && { trace }) }
-    const page = (token: string | undefined) => {
+    const whole = root + prefix
+    const fetchPage = (token: string | undefined, signal: AbortSignal) => {
       const query: Record<string, string> = {
-        prefix: root + prefix,
+        prefix: whole,
         maxResults: String(PAGE),
         fields: `items(${OBJECT_FIELDS}),prefixes,nextPageToken`,
       }
@@ -145,25 +144,13 @@ export class GsStore implements Store {
         maxBody: 64 * 2 ** 20,
         idempotent: true,
       }
-      const found = this.#send('list', root + prefix, call, sending, (response) => {
-        this.#expect(response, 'list', root + prefix)
-        return readObjectPage(response.body, relative)
+      return this.#send('list', whole, call, { signal, ...(trace && { trace }) }, (response) => {
+        this.#expect(response, 'list', whole)
+        return readObjectPage(response.body, root)
       })
-      // It is asked for while the page before is looked at: a failure waits until it is awaited.
-      found.catch(() => {})
-      return found
     }
-    let next: ReturnType<typeof page> | undefined = page(undefined)
-    while (next !== undefined) {
-      throwIfAborted(signal, 'list')
-      const { entries, token }: Awaited<typeof next> = await next
-      next = token === undefined ? undefined : page(token)
-      const sorted = [...entries].sort((a, b) => compareKeys(nameOf(a), nameOf(b)))
-      for (const entry of sorted) {
-        throwIfAborted(signal, 'list')
-        if (await this.#goesOn(entry, startAfter, signal)) yield entry
-      }
-    }
+    const hasAfter = (within: string) => this.#hasAfter(within, options)
+    return pagedList({ url: this.url, prefix, options, fetchPage, hasAfter })
   }
 
   async put(key: string, body: Uint8Array, options: PutOptions = {}): Promise<ObjectInfo> {
@@ -482,10 +469,9 @@ export class GsStore implements Store {
     return undefined
   }
 
-  async #goesOn(entry: ListEntry, startAfter: string, signal: AbortSignal | undefined): Promise<boolean> {
-    if (entry.kind === 'object') return compareKeys(entry.key, startAfter) > 0
-    if (!startAfter.startsWith(entry.prefix)) return compareKeys(entry.prefix, startAfter) > 0
-    for await (const _ of this.list(entry.prefix, { startAfter, ...(signal && { signal }) })) return true
+  async #hasAfter(prefix: string, { startAfter, signal }: ListOptions): Promise<boolean> {
+    const options = { ...(startAfter !== undefined && { startAfter }), ...(signal && { signal }) }
+    for await (const _ of this.#list(prefix, options)) return true
     return false
   }
 
@@ -549,10 +535,6 @@ function beginningOf(startAfter: string, prefix: string, delimiter: string | und
   if (delimiter === undefined || !startAfter.startsWith(prefix)) return startAfter
   const cut = startAfter.indexOf(delimiter, prefix.length)
   return cut < 0 ? startAfter : startAfter.slice(0, cut + 1)
-}
-
-function nameOf(entry: ListEntry): string {
-  return entry.kind === 'object' ? entry.key : entry.prefix
 }
 
 function conditions({ ifNoneMatch }: PutOptions): Readonly<Record<string, string>> {
