@@ -39,6 +39,11 @@ export interface Location {
   readonly prefix: string
 }
 
+/** A URL, or the part of one, for messages: what stands before an `@` and behind a `?` may be a secret. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/\?.*$/s, '?…').replace(/^([a-z][a-z0-9+.-]*:\/\/)?\/*[^/]*@/i, '$1…@')
+}
+
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i
 
 /** A query counts only if every name in it is an option of the scheme; otherwise `?` is a letter of the location. */
@@ -57,7 +62,7 @@ export function formOf<F extends UrlForm>(scheme: string, forms: Readonly<Record
   throw new HeadraceError(
     'E_UNSUPPORTED',
     `there is no store for ${scheme}://, only for ${schemes.join(', ')} and plain paths`,
-    { url: text.replace(/\?.*$/s, '') },
+    { url: withoutSecrets(text) },
   )
 }
 
@@ -113,7 +118,10 @@ function locateKey(scheme: string, location: string, segments: number, options: 
     const [, name = '', behind = ''] = /^\/*([^/]*)(.*)$/s.exec(rest) ?? []
     if (name === '') {
       const form = segments === 1 ? `${scheme}://bucket/key` : `${scheme}://account/container/key`
-      throw new HeadraceError('E_USAGE', `${show(`${scheme}://${location}`)} names no bucket: it must be like ${form}`)
+      throw new HeadraceError(
+        'E_USAGE',
+        `${show(withoutSecrets(`${scheme}://${location}`))} names no bucket: it must be like ${form}`,
+      )
     }
     names.push(name)
     rest = behind

@@ -76,7 +76,7 @@ function fromConnectionString(text: string, source: string): AzAccess {
     key !== undefined
       ? keyCredentials(name, key, source)
       : sas !== undefined
-        ? { kind: 'sas', account: name, token: sas.replace(/^\?/, ''), source }
+        ? sasCredentials(name, sas, source)
         : undefined
   if (credentials === undefined)
     throw new HeadraceError(
@@ -91,15 +91,24 @@ function accountOfEndpoint(endpoint: string | undefined): string | undefined {
   return host
 }
 
+/** Of the query that the portal shows, with its `?` or without. It becomes a part of requests: nothing else may be in it. */
+function sasCredentials(account: string, text: string, source: string): AzCredentials {
+  const token = text.trim().replace(/^\?/, '')
+  if (/^[\x21-\x7e]+$/.test(token)) return { kind: 'sas', account, token, source }
+  throw new HeadraceError('E_CREDENTIALS', `the shared access signature from ${source} is no encoded query`, {
+    hint: 'copy it as the portal shows it',
+  })
+}
+
 function keyCredentials(account: string, key: string, source: string): AzCredentials {
   return { kind: 'key', account, key: decodeKey(key, source), source }
 }
 
 /** The account that a URL without one means. */
 export function defaultAccount(options: AzCredentialOptions, env: AzEnvironment): string | undefined {
-  const text = options.connectionString ?? env.AZURE_STORAGE_CONNECTION_STRING
-  const named = options.account ?? env.AZURE_STORAGE_ACCOUNT ?? env.AZURE_BLOB_ACCOUNT
-  return named ?? (text ? fromConnectionString(text, 'the connection string').credentials.account : undefined)
+  const text = options.connectionString || env.AZURE_STORAGE_CONNECTION_STRING
+  const named = options.account || env.AZURE_STORAGE_ACCOUNT || env.AZURE_BLOB_ACCOUNT
+  return named || (text ? fromConnectionString(text, 'the connection string').credentials.account : undefined)
 }
 
 /**
@@ -116,9 +125,7 @@ export async function findAzCredentials(
   if (options.accountKey !== undefined)
     return { credentials: keyCredentials(account, options.accountKey, 'the option accountKey') }
   if (options.sasToken !== undefined)
-    return {
-      credentials: { kind: 'sas', account, token: options.sasToken.replace(/^\?/, ''), source: 'the option sasToken' },
-    }
+    return { credentials: sasCredentials(account, options.sasToken, 'the option sasToken') }
   if (options.connectionString !== undefined) {
     const access = fromConnectionString(options.connectionString, 'the option connectionString')
     if (access.credentials.account === account) return access
@@ -132,18 +139,11 @@ export async function findAzCredentials(
     const access = fromConnectionString(fromEnvironment, 'AZURE_STORAGE_CONNECTION_STRING')
     if (access.credentials.account === account) return access
   }
-  const keyAccount = env.AZURE_STORAGE_ACCOUNT ?? env.AZURE_BLOB_ACCOUNT ?? account
+  const keyAccount = env.AZURE_STORAGE_ACCOUNT || env.AZURE_BLOB_ACCOUNT || account
   if (env.AZURE_STORAGE_KEY && keyAccount === account)
     return { credentials: keyCredentials(account, env.AZURE_STORAGE_KEY, 'AZURE_STORAGE_KEY') }
   if (env.AZURE_STORAGE_SAS_TOKEN && keyAccount === account)
-    return {
-      credentials: {
-        kind: 'sas',
-        account,
-        token: env.AZURE_STORAGE_SAS_TOKEN.replace(/^\?/, ''),
-        source: 'AZURE_STORAGE_SAS_TOKEN',
-      },
-    }
+    return { credentials: sasCredentials(account, env.AZURE_STORAGE_SAS_TOKEN, 'AZURE_STORAGE_SAS_TOKEN') }
   if (account === EMULATOR_ACCOUNT)
     return { credentials: keyCredentials(account, EMULATOR_KEY, "the emulator's own key"), endpoint: EMULATOR_ENDPOINT }
   return { credentials: await identityCredentials(account) }

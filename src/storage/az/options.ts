@@ -3,6 +3,7 @@ import { HeadraceError } from '../../errors.ts'
 import { parseEndpoints } from '../remote/endpoints.ts'
 import { remoteOptions } from '../remote/options.ts'
 import type { Endpoint, RemoteOptions } from '../remote/types.ts'
+import { withoutSecrets } from '../url.ts'
 import { type AzCredentials, type AzEnvironment, defaultAccount, findAzCredentials } from './credentials.ts'
 import { AZ_URL_OPTIONS } from './option-names.ts'
 
@@ -60,9 +61,9 @@ function check(name: string, value: string, rule: RegExp, location: string): voi
   if (value === '' || rule.test(value)) return
   throw new HeadraceError(
     'E_USAGE',
-    `an Azure URL is az://account/container/prefix, but ${show(value)} is no name of ${name}`,
+    `an Azure URL is az://account/container/prefix, but ${show(withoutSecrets(value))} is no name of ${name}`,
     {
-      url: `az://${location}`,
+      url: withoutSecrets(`az://${location}`),
     },
   )
 }
@@ -90,7 +91,7 @@ export async function azConfig(
   if (account === '')
     throw new HeadraceError(
       'E_USAGE',
-      `an Azure URL is az://account/container/prefix, but ${show(`az://${location}`)} names no account`,
+      `an Azure URL is az://account/container/prefix, but ${show(withoutSecrets(`az://${location}`))} names no account`,
       {
         hint: 'or set AZURE_STORAGE_ACCOUNT',
       },
@@ -102,10 +103,10 @@ export async function azConfig(
   const access = await findAzCredentials(account, { ...secrets, anonymous }, env)
   const endpoint =
     options.endpoint ??
-    env.AZURE_STORAGE_ENDPOINT ??
-    env.AZURE_BLOB_ENDPOINT_URL ??
-    access.endpoint ??
-    `https://${account}.blob.core.windows.net`
+    (env.AZURE_STORAGE_ENDPOINT ||
+      env.AZURE_BLOB_ENDPOINT_URL ||
+      access.endpoint ||
+      `https://${account}.blob.core.windows.net`)
   const checksums = oneOf('checksums', options.checksums ?? 'md5', ['md5', 'crc64', 'off'])
   const root = container === '' ? '' : parsed.root
   return {

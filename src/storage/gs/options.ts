@@ -3,6 +3,7 @@ import { HeadraceError } from '../../errors.ts'
 import { parseEndpoints } from '../remote/endpoints.ts'
 import { remoteOptions } from '../remote/options.ts'
 import type { Endpoint, RemoteOptions } from '../remote/types.ts'
+import { withoutSecrets } from '../url.ts'
 import { findGsCredentials, type GsCredentials } from './credentials.ts'
 import { GS_URL_OPTIONS } from './option-names.ts'
 
@@ -41,9 +42,13 @@ const BUCKET = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/
 function parseGsLocation(location: string): { bucket: string; root: string } {
   const [, bucket = '', prefix = ''] = /^\/*([^/]*)\/*(.*?)\/*$/s.exec(location) ?? []
   if (bucket !== '' && !BUCKET.test(bucket))
-    throw new HeadraceError('E_USAGE', `a GCS URL is gs://bucket/prefix, but ${show(bucket)} is no name of a bucket`, {
-      url: `gs://${location}`,
-    })
+    throw new HeadraceError(
+      'E_USAGE',
+      `a GCS URL is gs://bucket/prefix, but ${show(withoutSecrets(bucket))} is no name of a bucket`,
+      {
+        url: withoutSecrets(`gs://${location}`),
+      },
+    )
   return { bucket, root: prefix === '' || bucket === '' ? '' : `${prefix}/` }
 }
 
@@ -65,7 +70,7 @@ export async function gsConfig(
   knownOptions('a GCS store', options, GS_URL_OPTIONS)
   const { bucket, root } = parseGsLocation(location)
   const emulator = options.endpoint === undefined && env.STORAGE_EMULATOR_HOST ? env.STORAGE_EMULATOR_HOST : undefined
-  const endpoint = options.endpoint ?? emulator ?? env.GCS_ENDPOINT_URL ?? 'https://storage.googleapis.com'
+  const endpoint = options.endpoint ?? emulator ?? (env.GCS_ENDPOINT_URL || 'https://storage.googleapis.com')
   const anonymous = booleanOption('anonymous', truth(options.anonymous ?? emulator !== undefined))
   const keyFile = options.keyFile === undefined ? undefined : text('keyFile', options.keyFile)
   return {

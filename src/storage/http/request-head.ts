@@ -32,8 +32,12 @@ export function bodySize(request: HttpRequest): number {
 /** The request up to its body, one byte a character. E_USAGE for what would not arrive as it was meant. */
 export function requestHead(request: HttpRequest, authority: string, size: number): string {
   const { method, target, headers } = request
-  if (!TARGET.test(target))
-    throw new HeadraceError('E_USAGE', `a request's target must be an encoded path, but got ${show(target)}`)
+  if (!TARGET.test(target)) {
+    // The query may be a secret.
+    const [path = ''] = target.split('?', 1)
+    const got = TARGET.test(path) ? `a query for ${show(path)} that is none` : show(path)
+    throw new HeadraceError('E_USAGE', `a request's target must be an encoded path, but got ${got}`)
+  }
   let head = `${method} ${target} HTTP/1.1\r\n`
   if (headers.host === undefined) head += `host: ${authority}\r\n`
   for (const name in headers) {

@@ -3,6 +3,7 @@ import { show } from '../../checks.ts'
 import { HeadraceError } from '../../errors.ts'
 import { isAbsent } from '../file/descriptor.ts'
 import type { Origin } from '../http/types.ts'
+import { withoutSecrets } from '../url.ts'
 import type { Endpoint } from './types.ts'
 
 /** More servers of one content than anybody has: a template of more is a slip of the pen. */
@@ -30,13 +31,13 @@ export function parseEndpoint(text: string): Endpoint {
   const [, scheme, rest = ''] = /^(?:([a-z][a-z0-9+.-]*):\/\/)?(.*)$/is.exec(text.trim()) ?? []
   if (text.includes('@')) return refuse('got one with credentials in it')
   const plain = scheme === undefined || /^(s3|az|gs)$/i.test(scheme)
-  if (!plain && !/^https?$/i.test(scheme)) return refuse(`got ${show(text)}`)
+  if (!plain && !/^https?$/i.test(scheme)) return refuse(`got ${show(withoutSecrets(text))}`)
   const href = `${plain ? (/:443\/?$/.test(rest) ? 'https' : 'http') : scheme}://${rest}`
-  if (rest.startsWith('/') || !URL.canParse(href)) return refuse(`got ${show(text)}`)
+  if (rest.startsWith('/') || !URL.canParse(href)) return refuse(`got ${show(withoutSecrets(text))}`)
   const url = new URL(href)
-  if (url.search !== '' || url.hash !== '') return refuse(`got ${show(text)}`)
+  if (url.search !== '' || url.hash !== '') return refuse(`got ${show(withoutSecrets(text))}`)
   if (plain && scheme !== undefined && url.pathname !== '/')
-    return refuse(`got ${show(text)}: its bucket and prefix stand in the URL of the store`)
+    return refuse(`got ${show(withoutSecrets(text))}: its bucket and prefix stand in the URL of the store`)
   const protocol = url.protocol as Origin['protocol']
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
   const port = url.port === '' ? DEFAULT_PORTS[protocol] : Number(url.port)
@@ -53,21 +54,27 @@ export function expandTemplate(template: string): string[] {
   const [found, first = '', last = ''] = RANGE.exec(template) ?? []
   if (found === undefined) {
     if (/[{}]/.test(template))
-      throw new HeadraceError('E_CONFIG', `an endpoint template has ranges such as {1...16}, but got ${show(template)}`)
+      throw new HeadraceError(
+        'E_CONFIG',
+        `an endpoint template has ranges such as {1...16}, but got ${show(withoutSecrets(template))}`,
+      )
     return [template]
   }
   const [from, to] = [Number(first), Number(last)]
   if (from > to || to - from >= MAX_ENDPOINTS)
     throw new HeadraceError(
       'E_CONFIG',
-      `a range of an endpoint template counts up, at most ${MAX_ENDPOINTS} steps, but got ${found} in ${show(template)}`,
+      `a range of an endpoint template counts up, at most ${MAX_ENDPOINTS} steps, but got ${found} in ${show(withoutSecrets(template))}`,
     )
   const width = first.startsWith('0') ? first.length : 0
   const at = template.indexOf(found)
   const [before, after] = [template.slice(0, at), template.slice(at + found.length)]
   const rest = expandTemplate(after)
   if ((to - from + 1) * rest.length > MAX_ENDPOINTS)
-    throw new HeadraceError('E_CONFIG', `${show(template)} stands for more than ${MAX_ENDPOINTS} endpoints`)
+    throw new HeadraceError(
+      'E_CONFIG',
+      `${show(withoutSecrets(template))} stands for more than ${MAX_ENDPOINTS} endpoints`,
+    )
   return Array.from({ length: to - from + 1 }, (_, i) => before + `${from + i}`.padStart(width, '0')).flatMap((head) =>
     rest.map((tail) => head + tail),
   )

@@ -3,6 +3,7 @@ import { HeadraceError } from '../../errors.ts'
 import { parseEndpoints } from '../remote/endpoints.ts'
 import { remoteOptions } from '../remote/options.ts'
 import type { Endpoint, RemoteOptions } from '../remote/types.ts'
+import { withoutSecrets } from '../url.ts'
 import {
   type CredentialSource,
   credentialSource,
@@ -68,10 +69,14 @@ const REGION = /^[a-z0-9-]{1,64}$/
 export function parseLocation(location: string): { bucket: string; root: string } {
   const [, bucket = '', prefix = ''] = /^\/*([^/]*)\/*(.*?)\/*$/s.exec(location) ?? []
   if (bucket !== '' && !BUCKET.test(bucket))
-    throw new HeadraceError('E_USAGE', `an S3 URL is s3://bucket/prefix, but ${show(bucket)} is no name of a bucket`, {
-      url: `s3://${location}`,
-      ...(bucket.includes(':') && { hint: 'a server is named by ?endpoint=http://host:port or AWS_ENDPOINT_URL' }),
-    })
+    throw new HeadraceError(
+      'E_USAGE',
+      `an S3 URL is s3://bucket/prefix, but ${show(withoutSecrets(bucket))} is no name of a bucket`,
+      {
+        url: withoutSecrets(`s3://${location}`),
+        ...(bucket.includes(':') && { hint: 'a server is named by ?endpoint=http://host:port or AWS_ENDPOINT_URL' }),
+      },
+    )
   return { bucket, root: prefix === '' ? '' : `${prefix}/` }
 }
 

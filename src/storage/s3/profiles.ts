@@ -53,14 +53,14 @@ export function parseProfiles(text: string): Map<string, Record<string, string>>
 }
 
 export function profileName(env: Environment): string {
-  return env.AWS_PROFILE ?? env.AWS_DEFAULT_PROFILE ?? 'default'
+  return env.AWS_PROFILE || env.AWS_DEFAULT_PROFILE || 'default'
 }
 
 /** A profile out of the shared files; undefined where neither has it. E_CONFIG if a file cannot be read. */
 export function readProfile(name: string, env: Environment): Profile | undefined {
-  const home = env.HOME ?? homedir()
-  const credentialsPath = env.AWS_SHARED_CREDENTIALS_FILE ?? join(home, '.aws', 'credentials')
-  const configPath = env.AWS_CONFIG_FILE ?? join(home, '.aws', 'config')
+  const home = env.HOME || homedir()
+  const credentialsPath = env.AWS_SHARED_CREDENTIALS_FILE || join(home, '.aws', 'credentials')
+  const configPath = env.AWS_CONFIG_FILE || join(home, '.aws', 'config')
   const credentials = parseProfiles(readFile(credentialsPath) ?? '').get(name)
   const sections = parseProfiles(readFile(configPath) ?? '')
   const config = sections.get(`profile ${name}`) ?? (name === 'default' ? sections.get('default') : undefined)
@@ -71,10 +71,10 @@ export function readProfile(name: string, env: Environment): Profile | undefined
 
 /** E_CONFIG: the profile that was asked for by name is nowhere. */
 export function missingProfile(name: string, env: Environment): HeadraceError {
-  const home = env.HOME ?? homedir()
+  const home = env.HOME || homedir()
   const places = [
-    env.AWS_SHARED_CREDENTIALS_FILE ?? join(home, '.aws', 'credentials'),
-    env.AWS_CONFIG_FILE ?? join(home, '.aws', 'config'),
+    env.AWS_SHARED_CREDENTIALS_FILE || join(home, '.aws', 'credentials'),
+    env.AWS_CONFIG_FILE || join(home, '.aws', 'config'),
   ]
   return new HeadraceError('E_CONFIG', `there is no profile ${show(name)} in ${places.join(' or ')}`, {
     hint: 'check the option profile and AWS_PROFILE',
