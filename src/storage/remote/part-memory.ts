@@ -10,12 +10,22 @@ export class PartBuffer {
   readonly #memory: Uint8Array[]
   #capacity: number
   #filled = 0
+  /** Its memory is the caller's. */
+  #lent = false
 
   constructor(key: string, size: number, memory?: Uint8Array) {
     this.#key = key
     this.size = size
     this.#memory = memory === undefined ? [] : [memory]
     this.#capacity = memory?.length ?? 0
+  }
+
+  /** A part that lies in memory of the caller as it is. */
+  static over(key: string, bytes: Uint8Array): PartBuffer {
+    const part = new PartBuffer(key, bytes.length, bytes)
+    part.#filled = bytes.length
+    part.#lent = true
+    return part
   }
 
   get filled(): number {
@@ -51,9 +61,9 @@ export class PartBuffer {
     )
   }
 
-  /** Its memory in one piece, to be used for another part; undefined where it came in several. */
+  /** Its memory in one piece, to be used for another part; undefined where it came in several, or is the caller's. */
   whole(): Uint8Array | undefined {
-    return this.#memory.length === 1 ? this.#memory[0] : undefined
+    return this.#memory.length === 1 && !this.#lent ? this.#memory[0] : undefined
   }
 
   #grow(): void {

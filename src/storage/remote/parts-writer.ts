@@ -87,8 +87,8 @@ export class PartsWriter<P> implements ObjectWriter {
     this.#sizeOf = partSizes(key, partSize, size, target.limits)
     this.#memory = new PartMemory(key)
     this.#keep = options.resume === true
-    const first = this.#sizeOf(1)
-    this.#buffer = size === undefined ? new PartBuffer(key, first) : this.#memory.take(Math.min(first, size))
+    // Where the size is known there is memory for a part when its first byte comes.
+    this.#buffer = new PartBuffer(key, size === undefined ? this.#sizeOf(1) : 0)
     // Every part under way listens.
     setMaxListeners(0, this.#stop.signal)
     signal?.addEventListener('abort', this.#onSignal, { once: true })
@@ -103,8 +103,26 @@ export class PartsWriter<P> implements ObjectWriter {
         if (this.#buffer.full) await this.#nextPart()
         from += this.#buffer.append(chunk, from)
       }
-      if (this.#begun && this.#buffer.full) await this.#sendPart()
+      if (this.#begun && this.#buffer.filled > 0 && this.#buffer.full) await this.#sendPart()
     })
+  }
+
+  /**
+   * All of the object, of the size that was announced, instead of `write` and `close`. Parts are sent from where they
+   * lie: nothing is copied, and the body must stay as it is until the promise resolves.
+   */
+  async put(body: Uint8Array): Promise<ObjectInfo> {
+    await this.#inTurn(async () => {
+      this.#check('write to')
+      this.#written += body.length
+      this.#checkSize(this.#written !== this.#options.size)
+      for (let from = 0; from < body.length; ) {
+        if (this.#buffer.filled > 0) await this.#sendPart()
+        this.#buffer = PartBuffer.over(this.#options.key, body.subarray(from, from + this.#sizeOf(this.#number)))
+        from += this.#buffer.filled
+      }
+    })
+    return this.close()
   }
 
   close(): Promise<ObjectInfo> {

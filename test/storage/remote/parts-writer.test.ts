@@ -198,6 +198,39 @@ describe('an upload in parts', () => {
     },
   )
 
+  test('of a whole body sends the parts from where they lie, also when it is too short or too long', async () => {
+    for (const length of [0, 1, 16 * KiB, 16 * KiB + 1, 6 * 16 * KiB, 100_000]) {
+      objects.clear()
+      server.requests.length = 0
+      const bytes = randomBytes(length)
+      expect((await open({ size: length }).put(bytes)).size).toBe(length)
+      expect(stored(bytes)).toBe(true)
+      const count = Math.ceil(length / (16 * KiB))
+      expect(server.requests.filter(({ path }) => path.startsWith('/part')).length).toBe(count > 1 ? count : 0)
+    }
+    for (const size of [99_999, 100_001]) {
+      const message = `k: ${size} bytes were announced, but 100000 came`
+      await expect(open({ size }).put(randomBytes(100_000))).rejects.toEqual(failing('E_STATE', message))
+    }
+    expect(uploads.size).toBe(0)
+  })
+
+  test('an empty piece is no part', async () => {
+    const bytes = randomBytes(3 * 16 * KiB)
+    for (const size of [undefined, bytes.length]) {
+      objects.clear()
+      const writer = open(size === undefined ? {} : { size })
+      await writer.write(new Uint8Array())
+      await writer.write(bytes.subarray(0, 32 * KiB))
+      for (let i = 0; i < 3; i++) await writer.write(new Uint8Array())
+      await writer.write(bytes.subarray(32 * KiB))
+      await writer.close()
+      expect(stored(bytes)).toBe(true)
+    }
+    const lengths = server.requests.filter(({ path }) => path.startsWith('/part')).map(({ body }) => body.length)
+    expect(lengths).not.toContain(0)
+  })
+
   test('the caller’s memory may be used again once a write is done', async () => {
     const bytes = randomBytes(200_000)
     const piece = Buffer.alloc(7000)
