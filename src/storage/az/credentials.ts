@@ -3,7 +3,7 @@ import { HeadraceError } from '../../errors.ts'
 
 /** Who asks an Azure account, and how that is proved. `source` names where it was found, for messages; never the secret. */
 export type AzCredentials =
-  | { readonly kind: 'key'; readonly account: string; readonly key: Buffer; readonly source: string }
+  | { readonly kind: 'key'; readonly account: string; readonly key: Uint8Array; readonly source: string }
   | { readonly kind: 'sas'; readonly account: string; readonly token: string; readonly source: string }
   | {
       readonly kind: 'token'

@@ -43,14 +43,14 @@ export function sharedKeyStringToSign(account: string, request: SharedKeyRequest
   return text
 }
 
-export function sharedKeyAuthorization(account: string, key: Buffer, request: SharedKeyRequest): string {
+export function sharedKeyAuthorization(account: string, key: Uint8Array, request: SharedKeyRequest): string {
   const signature = createHmac('sha256', key).update(sharedKeyStringToSign(account, request), 'utf8').digest('base64')
   return `SharedKey ${account}:${signature}`
 }
 
 export interface SasRequest {
   readonly account: string
-  readonly key: Buffer
+  readonly key: Uint8Array
   readonly container: string
   /** Not encoded. */
   readonly blob: string

@@ -13,10 +13,8 @@ import {
   readInto,
   statDescriptor,
 } from './descriptor.ts'
+import type { PageCachePolicy } from './policies.ts'
 import { infoOf } from './walk.ts'
-
-/** How the system's page cache is told that files are read: nothing, ahead, not ahead, or not to keep what was read. */
-export type PageCachePolicy = 'normal' | 'sequential' | 'random' | 'dontNeed'
 
 /** 8 MiB: up to here memory is taken for the whole range before it is known that the object is that long. */
 const MAX_EARLY_READ = 8 * 2 ** 20

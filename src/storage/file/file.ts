@@ -16,9 +16,10 @@ import type {
   StoreSpec,
   WriterOptions,
 } from '../types.ts'
-import { type PageCachePolicy, readBuffered } from './buffered-read.ts'
+import { readBuffered } from './buffered-read.ts'
 import { CachedReads } from './cached-read.ts'
-import { bufferedSink, type SyncPolicy } from './pending-file.ts'
+import { bufferedSink } from './pending-file.ts'
+import type { PageCachePolicy, SyncPolicy } from './policies.ts'
 import { checkRoot, FileTree } from './tree.ts'
 
 export interface FileStoreOptions {

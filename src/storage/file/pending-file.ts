@@ -14,6 +14,7 @@ import {
   touchDescriptor,
   writeAll,
 } from './descriptor.ts'
+import type { SyncPolicy } from './policies.ts'
 
 const { O_CREAT, O_EXCL, O_WRONLY, O_RDONLY } = fs.constants
 
@@ -58,9 +59,6 @@ function inTheWay(key: string, cause: unknown): HeadraceError {
     cause,
   })
 }
-
-/** Whether what is written is on the device before it is visible. */
-export type SyncPolicy = 'always' | 'never'
 
 export interface PublishOptions {
   readonly sync: SyncPolicy

@@ -16,6 +16,7 @@ import {
 } from '../file/descriptor.ts'
 import { isPendingName } from '../file/pending-file.ts'
 import { dataSize, entryHeader, entrySize, readEntry } from './cache-entry.ts'
+import type { CacheTotals } from './cache-report.ts'
 
 /** Entries are used up in the order of their last use; a use is noted when the last note is older (ms). */
 const NOTED_AFTER = 1000
@@ -31,15 +32,6 @@ const STATS_TOGETHER = 32
 const CLUSTER = 4096
 
 const CREATE = fs.constants.O_CREAT | fs.constants.O_EXCL | fs.constants.O_WRONLY
-
-export interface CacheTotals {
-  /** Files that were not whole: they were removed, and read anew. */
-  readonly damaged: number
-  /** Files that were removed for others. */
-  readonly evicted: number
-  /** Files that could not be written, such as on a full disk; nothing else came of it. */
-  readonly unwritten: number
-}
 
 interface Found {
   readonly path: string

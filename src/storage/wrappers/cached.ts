@@ -4,8 +4,9 @@ import { HeadraceError, isHeadraceError, throwIfAborted } from '../../errors.ts'
 import { allocate } from '../file/descriptor.ts'
 import { checkRange, cutRange, roomFor } from '../range.ts'
 import type { CallOptions, GetOptions, ObjectBody, ObjectInfo, ObjectWriter, Store } from '../types.ts'
-import { CacheDirectory, type CacheTotals } from './cache-directory.ts'
+import { CacheDirectory } from './cache-directory.ts'
 import { entryId } from './cache-entry.ts'
+import type { CacheReport } from './cache-report.ts'
 import { layer, wrappedSpec } from './layer.ts'
 
 export interface CacheOptions {
@@ -20,15 +21,6 @@ export interface CacheOptions {
    * of the store inside while the cache has the bytes. `false` (the default): each get asks it for the object's etag.
    */
   readonly immutable?: boolean
-}
-
-export interface CacheReport extends CacheTotals {
-  /** Blocks that came from the directory, and blocks that did not. */
-  readonly hits: number
-  readonly misses: number
-  readonly bytesFromCache: number
-  /** From the store inside, also beyond what was asked for. */
-  readonly bytesFetched: number
 }
 
 export interface CachedStore extends Store {
