@@ -61,8 +61,8 @@ export async function* pagedList(listing: PagedListing): AsyncGenerator<ListEntr
         if (!name.startsWith(prefix)) throw wrong('there are other keys in it than were asked for')
         const order = last === '' ? 1 : compareKeys(name, last)
         // A prefix that two pages share is listed on both.
-        if (order === 0 && entry.kind === 'prefix') continue
-        if (order <= 0) throw wrong('its keys are not in the order of their bytes')
+        if (order === 0) continue
+        if (order < 0) throw wrong('its keys are not in the order of their bytes')
         last = name
         const within = entry.kind === 'prefix' && startAfter.startsWith(name)
         if (within ? await hasAfter(name) : compareKeys(name, startAfter) > 0) yield entry

@@ -94,6 +94,8 @@ export async function* listObjects(
           throw wrong(connection, 'its keys are not in the order of their bytes')
         }
         last = name
+        // The marker of the store's own folder has no key in it.
+        if (name === config.root) continue
         if (config.root === '') yield entry
         else if (entry.kind === 'prefix') yield { kind: 'prefix', prefix: name.slice(config.root.length) }
         else yield { ...entry, key: name.slice(config.root.length) }

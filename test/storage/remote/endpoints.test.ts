@@ -46,7 +46,9 @@ describe('endpoints are written', () => {
     'http://host:99999',
     '/path',
   ])('%j is none', (text) =>
-    expect(() => parseEndpoint(text)).toThrow(failing('E_CONFIG', 'http://host:9000', JSON.stringify(text)) as Error),
+    expect(() => parseEndpoint(text)).toThrow(
+      failing('E_CONFIG', 'http://host:9000', JSON.stringify(text.replace(/\?.*/, '?…'))) as Error,
+    ),
   )
 
   test('a bucket in one is refused', () => {

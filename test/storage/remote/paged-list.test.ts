@@ -47,7 +47,6 @@ describe('a listing in pages', () => {
 
   test.each([
     ['keys that go back', [['b'], ['a']], 'not in the order'],
-    ['a key twice', [['a'], ['a']], 'not in the order'],
     ['keys of another prefix', [['p/a'], ['q/a']], 'other keys'],
   ] as const)('with %s is E_CORRUPT', async (_, texts, reason) => {
     const prefix = texts[0][0].startsWith('p/') ? 'p/' : ''
