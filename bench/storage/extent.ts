@@ -23,6 +23,8 @@ export interface Extent {
   readonly rounds: number
   /** About how long one turn lasts. */
   readonly turnSeconds: number
+  /** For how long a client does what it has not done before, uncounted: V8 compiles what it runs often. */
+  readonly warmSeconds: number
   /** Bytes of the object that goes through as a stream. */
   readonly streamBytes: number
 }
@@ -44,6 +46,7 @@ export const FULL: Extent = {
   ],
   rounds: 4,
   turnSeconds: 0.5,
+  warmSeconds: 3,
   streamBytes: 5 * 1024 * MIB,
 }
 
@@ -61,5 +64,6 @@ export const QUICK: Extent = {
   ],
   rounds: 1,
   turnSeconds: 0.1,
+  warmSeconds: 0.5,
   streamBytes: 512 * MIB,
 }

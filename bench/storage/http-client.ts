@@ -21,10 +21,10 @@ const IN_FLIGHT = 16
 const KIB = 1024
 const quick = process.argv.includes('--quick')
 const json = process.argv.includes('--json')
-const ROUNDS = quick ? 3 : 5
+const ROUNDS = quick ? 1 : 5
 /** Bytes a round, and the most requests that they are cut into. */
-const ROUND_BYTES = (quick ? 128 : 512) * 2 ** 20
-const MOST_REQUESTS = quick ? 2_000 : 8_000
+const ROUND_BYTES = (quick ? 32 : 512) * 2 ** 20
+const MOST_REQUESTS = quick ? 1_000 : 8_000
 const SIZES = { get: [4, 64, 128, 1024, 8192], put: [64, 1024, 16_384] }
 
 const here = dirname(fileURLToPath(import.meta.url))

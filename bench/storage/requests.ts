@@ -3,7 +3,7 @@ import { median } from '../vision/statistics.ts'
 import { Client, type ClientName, type Introduction, PEERS } from './client.ts'
 import type { Extent, Operation } from './extent.ts'
 import type { ObjectServer } from './object-server.ts'
-import { type Cost, IN_FLIGHT, keyOf, type Task } from './task.ts'
+import { type Cost, IN_FLIGHT, keyOf, type OperationName, type Task } from './task.ts'
 
 /** Of one request; of one key, where the operation is about keys. Microseconds of the client's CPU. */
 export interface Measured extends Operation {
@@ -27,8 +27,8 @@ export interface Requests {
 
 /** Of all that it has in flight, not of each object. */
 export const OWN_OPTIONS = { concurrency: IN_FLIGHT, partsInFlight: IN_FLIGHT }
-/** Keys of the deletion that is not measured. */
-const WARM_KEYS = 2000
+/** Bytes: of what is larger one is put after the other, for memory's sake. */
+const LARGE = 2 ** 20
 const MOST_REQUESTS = 20_000
 
 const aboutKeys = ({ operation }: Operation) => operation === 'list' || operation === 'delete'
@@ -37,13 +37,19 @@ const folderOf = ({ operation, size }: Operation) => `${operation}-${size}`
 async function fill(server: ObjectServer, operations: readonly Operation[]): Promise<void> {
   const credentials = { accessKeyId: server.env.AWS_ACCESS_KEY_ID, secretAccessKey: server.env.AWS_SECRET_ACCESS_KEY }
   const store = await openStore(`s3://${server.bucket}`, { endpoint: server.endpoint, credentials })
-  for (const each of operations.filter(({ operation }) => operation === 'get')) {
-    const body = new Uint8Array(each.size)
-    for (let i = 0; i < each.objects; i++) {
-      // No two objects are the same.
-      body.fill(i).set(Buffer.from(keyOf(folderOf(each), i)))
-      await store.put(keyOf(folderOf(each), i), body)
+  for (const each of operations.filter(({ operation }) => operation === 'get' || operation === 'list')) {
+    const folder = folderOf(each)
+    let next = 0
+    const lane = async () => {
+      const body = new Uint8Array(each.size)
+      while (next < each.objects) {
+        const key = keyOf(folder, next++)
+        // No two objects are the same.
+        Buffer.from(body.buffer).fill(key)
+        await store.put(key, body)
+      }
     }
+    await Promise.all(Array.from({ length: each.size > LARGE ? 1 : IN_FLIGHT }, lane))
   }
   await store.close()
 }
@@ -53,44 +59,43 @@ class Turns {
   readonly client: Client
   readonly #server: ObjectServer
   readonly #operation: Operation
-  readonly #turnSeconds: number
+  readonly #extent: Extent
   readonly #costs: Cost[] = []
   #requests = 1
 
-  constructor(client: Client, server: ObjectServer, operation: Operation, turnSeconds: number) {
+  constructor(client: Client, server: ObjectServer, operation: Operation, extent: Extent) {
     this.client = client
     this.#server = server
     this.#operation = operation
-    this.#turnSeconds = turnSeconds
+    this.#extent = extent
   }
 
-  #turn(objects: number, requests: number): Promise<Cost> {
-    const { operation, size } = this.#operation
+  #turn(): Promise<Cost> {
+    const { operation, size, objects } = this.#operation
     const folder = folderOf(this.#operation)
-    if (aboutKeys(this.#operation)) this.#server.makeObjects(folder, objects)
-    const task: Task = { operation, size, folder, objects, requests }
+    if (operation === 'delete') this.#server.makeObjects(folder, objects)
+    const task: Task = { operation, size, folder, objects, requests: this.#requests }
     return this.client.carryOut(task)
   }
 
-  /** Finds out how many requests fill a turn. */
-  async warmUp(): Promise<void> {
-    const { operation, objects } = this.#operation
-    if (aboutKeys(this.#operation)) {
-      await this.#turn(operation === 'delete' ? Math.min(objects, WARM_KEYS) : objects, 1)
-      return
-    }
-    const least = operation === 'multipart' ? 1 : IN_FLIGHT
+  /** Finds out how many requests fill a turn; `isNew`: it has not done anything of the kind yet. */
+  async warmUp(isNew: boolean): Promise<void> {
+    const { operation } = this.#operation
+    const { turnSeconds, warmSeconds } = this.#extent
+    const least = operation === 'multipart' || aboutKeys(this.#operation) ? 1 : IN_FLIGHT
     this.#requests = least
-    for (let turn = 0; turn < 2; turn++) {
-      const { seconds } = await this.#turn(objects, this.#requests)
-      const wanted = Math.round((this.#turnSeconds * this.#requests) / seconds)
+    let warm = 0
+    do {
+      const { seconds } = await this.#turn()
+      warm += seconds
+      if (aboutKeys(this.#operation)) continue
+      const wanted = Math.round((turnSeconds * this.#requests) / seconds)
       this.#requests = Math.min(MOST_REQUESTS, Math.max(least, wanted))
-      if (seconds > this.#turnSeconds) return
-    }
+    } while (warm < (isNew ? warmSeconds : turnSeconds / 2))
   }
 
   async next(): Promise<void> {
-    this.#costs.push(await this.#turn(this.#operation.objects, this.#requests))
+    this.#costs.push(await this.#turn())
   }
 
   result(): Measured {
@@ -130,27 +135,30 @@ async function startClients(server: ObjectServer): Promise<{ clients: Client[]; 
 /** Every client with the same requests, in turn; the median turn counts. */
 export async function measureRequests(
   server: ObjectServer,
-  { operations, rounds, turnSeconds }: Extent,
+  extent: Extent,
   say: (line: string) => void,
 ): Promise<Requests> {
+  const { operations, rounds } = extent
   const { clients, introductions } = await startClients(server)
   const measured: Measured[] = []
   const failures: string[] = []
+  const done = new Set<OperationName>()
   try {
     await fill(server, operations)
     for (const operation of operations) {
       say(`${operation.operation} ${operation.size} bytes`)
       const wanted = clients.filter(({ name }) => operation.operation === 'get' || name !== 'headrace, new memory')
-      let all = wanted.map((client) => new Turns(client, server, operation, turnSeconds))
+      let all = wanted.map((client) => new Turns(client, server, operation, extent))
       for (let round = 0; round <= rounds; round++)
         for (const turns of all)
           try {
-            await (round === 0 ? turns.warmUp() : turns.next())
+            await (round === 0 ? turns.warmUp(!done.has(operation.operation)) : turns.next())
           } catch (error) {
             if (turns.client.name === 'headrace') throw error
             failures.push(`${operation.operation} ${operation.size}: ${(error as Error).message}`)
             all = all.filter((each) => each !== turns)
           }
+      done.add(operation.operation)
       measured.push(...all.map((turns) => turns.result()))
       if (operation.operation !== 'get') server.removeObjects(folderOf(operation))
     }

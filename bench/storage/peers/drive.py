@@ -489,14 +489,14 @@ def main() -> None:
     try:
         client = CLIENTS[given.client](Place(given.endpoint, given.bucket, given.in_flight, *keys))
     except Exception as error:
-        say({"error": f"{type(error).__name__}: {error}"[:300]})
+        say({"error": f"{type(error).__name__}: {error}"[:160]})
         return
     say({"version": client.version})
     for line in sys.stdin:
         try:
             say(measured(client, Task(**json.loads(line))))
         except Exception as error:
-            say({"error": f"{type(error).__name__}: {error}"[:300]})
+            say({"error": f"{type(error).__name__}: {error}"[:160]})
 
 
 main()
