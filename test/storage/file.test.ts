@@ -226,6 +226,35 @@ describe('a file store', () => {
     expect(fs.existsSync(join(folder, 'd'))).toBe(true)
   })
 
+  test('a device, a pipe and a link to one stay what they are', async () => {
+    expect((await run('mkfifo', [join(folder, 'pipe')])).status).toBe(0)
+    fs.symlinkSync('/dev/null', join(folder, 'null'))
+    fs.symlinkSync('/proc/self/fd/1', join(folder, 'stdout'))
+    await store.put('k', bytesOf('x'))
+    for (const key of ['pipe', 'null', 'stdout']) {
+      const refusal = failing('E_UNSUPPORTED', join(folder, key), 'a device, a pipe or a socket')
+      await expect(store.put(key, bytesOf('x'))).rejects.toEqual(refusal)
+      await expect(store.writer(key).write(bytesOf('x'))).rejects.toEqual(refusal)
+      await expect(store.copy('k', key)).rejects.toEqual(refusal)
+    }
+    expect(fs.lstatSync(join(folder, 'pipe')).isFIFO()).toBe(true)
+    expect(fs.readlinkSync(join(folder, 'null'))).toBe('/dev/null')
+    expect(fs.readdirSync(folder).sort()).toEqual(['k', 'null', 'pipe', 'stdout'])
+  })
+
+  test('errors name the path of the file where the store holds the whole file system', async () => {
+    const all = new FileStore('/')
+    const below = folder.slice(1)
+    fs.writeFileSync(join(folder, 'f'), '')
+    fs.mkdirSync(join(folder, 'd'))
+    await expect(all.put(`${below}/f/x`, bytesOf('x'))).rejects.toEqual(failing('E_EXISTS', `write ${folder}/f/x`))
+    await expect(all.put(`${below}/d`, bytesOf('x'))).rejects.toEqual(failing('E_EXISTS', `write ${folder}/d`))
+    const long = `${below}/${'n'.repeat(300)}`
+    await expect(all.put(long, bytesOf('x'))).rejects.toEqual(failing('E_USAGE', `cannot write "${folder}/n`))
+    await expect(all.writer(long).close()).rejects.toEqual(failing('E_USAGE', `write "${folder}/n`))
+    await expect(all.copy(`${below}/no`, 'x')).rejects.toEqual(failing('E_NOT_FOUND', `copy "${folder}/no"`))
+  })
+
   describe('links', () => {
     test('to files and directories are followed; those that lead nowhere are not there', async () => {
       await store.put('real/file', bytesOf('text'))

@@ -11,6 +11,8 @@ export interface FileWriterSteps {
 /** Streams into a pending file. Calls take effect in the order they were made, whether they are awaited or not. */
 export class FileWriter implements ObjectWriter {
   readonly #key: string
+  /** For messages. */
+  readonly #name: string
   readonly #steps: FileWriterSteps
   readonly #signal: AbortSignal | undefined
   readonly #size: number | undefined
@@ -20,8 +22,9 @@ export class FileWriter implements ObjectWriter {
   #state: 'open' | 'closed' | 'dropped' = 'open'
   #last: Promise<unknown> = Promise.resolve()
 
-  constructor(key: string, steps: FileWriterSteps, { signal, size }: WriterOptions) {
+  constructor(key: string, name: string, steps: FileWriterSteps, { signal, size }: WriterOptions) {
     this.#key = key
+    this.#name = name
     this.#steps = steps
     this.#signal = signal
     this.#size = size === undefined ? undefined : nonNegativeInteger('size', size)
@@ -53,7 +56,7 @@ export class FileWriter implements ObjectWriter {
   }
 
   #otherSize(bytes: string): HeadraceError {
-    return new HeadraceError('E_STATE', `${show(this.#key)} was to have ${this.#size} bytes, but ${bytes} came`, {
+    return new HeadraceError('E_STATE', `${show(this.#name)} was to have ${this.#size} bytes, but ${bytes} came`, {
       key: this.#key,
     })
   }
@@ -65,7 +68,7 @@ export class FileWriter implements ObjectWriter {
         return await step()
       } catch (error) {
         await this.#drop().catch(() => {})
-        throw fromSystemError(error, `cannot write ${show(this.#key)}`, { key: this.#key })
+        throw fromSystemError(error, `cannot write ${show(this.#name)}`, { key: this.#key })
       }
     })
     this.#last = turn.catch(() => {})
@@ -73,11 +76,11 @@ export class FileWriter implements ObjectWriter {
   }
 
   async #open(doing: string): Promise<PendingFile> {
-    throwIfAborted(this.#signal, `writing ${this.#key}`)
+    throwIfAborted(this.#signal, `writing ${this.#name}`)
     if (this.#state !== 'open')
       throw new HeadraceError(
         'E_STATE',
-        `cannot ${doing} ${show(this.#key)}: its writer is ${this.#state === 'closed' ? 'closed' : 'aborted, or failed'}`,
+        `cannot ${doing} ${show(this.#name)}: its writer is ${this.#state === 'closed' ? 'closed' : 'aborted, or failed'}`,
         { key: this.#key },
       )
     this.#file ??= await this.#steps.create()

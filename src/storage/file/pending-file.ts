@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import fs from 'node:fs'
-import { link, rename, unlink } from 'node:fs/promises'
+import { link, lstat, readlink, rename, stat, unlink } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
@@ -33,14 +33,36 @@ function pendingPath(target: string): string {
   return join(dirname(target), `.headrace-${process.pid}-${randomBytes(6).toString('hex')}.tmp`)
 }
 
+/**
+ * E_UNSUPPORTED where the name is that of a device, a pipe or a socket, or a link to one: renaming over it would put a
+ * file in its place, and root may do so to /dev/null. /dev/stdout is a link into /proc, whatever is behind that.
+ */
+async function refuseSpecial(target: string, key: string): Promise<void> {
+  try {
+    const found = await lstat(target)
+    if (found.isFile() || found.isDirectory()) return
+    const behind = found.isSymbolicLink() ? await stat(target) : found
+    const special = !behind.isFile() && !behind.isDirectory()
+    if (!special && !(await readlink(target)).startsWith('/proc/')) return
+  } catch {
+    // Nothing is there, or a link to nothing, or nobody may look: writing says which.
+    return
+  }
+  throw new HeadraceError('E_UNSUPPORTED', `cannot write ${target}: it is a device, a pipe or a socket, not a file`, {
+    key,
+    hint: '`headrace cat` writes to standard output, which can go anywhere',
+  })
+}
+
 /** Runs `create` in the directory of `target`, which is made if it is missing, also if it vanishes meanwhile. */
 async function inDirectoryOf<T>(target: string, key: string, create: (path: string) => Promise<T>): Promise<T> {
+  await refuseSpecial(target, key)
   for (let attempt = 0; ; attempt++) {
     try {
       return await create(pendingPath(target))
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
-      if (code === 'ENOTDIR') throw inTheWay(key, error)
+      if (code === 'ENOTDIR') throw inTheWay(target, key, error)
       if (code !== 'ENOENT' || attempt === 3) throw error
     }
     try {
@@ -48,13 +70,13 @@ async function inDirectoryOf<T>(target: string, key: string, create: (path: stri
     } catch (error) {
       const { code } = error as NodeJS.ErrnoException
       if (code === 'ENOENT') continue
-      throw code === 'EEXIST' || code === 'ENOTDIR' ? inTheWay(key, error) : error
+      throw code === 'EEXIST' || code === 'ENOTDIR' ? inTheWay(target, key, error) : error
     }
   }
 }
 
-function inTheWay(key: string, cause: unknown): HeadraceError {
-  return new HeadraceError('E_EXISTS', `cannot write ${key}: a part of its path is an object, not a directory`, {
+function inTheWay(target: string, key: string, cause: unknown): HeadraceError {
+  return new HeadraceError('E_EXISTS', `cannot write ${target}: a part of its path is an object, not a directory`, {
     key,
     cause,
   })
@@ -109,7 +131,7 @@ export class PendingFile {
     this.#key = key
   }
 
-  /** E_EXISTS where a file stands in the way of a directory. */
+  /** E_EXISTS where a file stands in the way of a directory, E_UNSUPPORTED where the name is a device's or a pipe's. */
   static async create(target: string, key: string, makeSink: (fd: number) => Sink): Promise<PendingFile> {
     return inDirectoryOf(target, key, async (path) => {
       const fd = await openDescriptor(path, O_CREAT | O_EXCL | O_WRONLY)
@@ -174,16 +196,16 @@ export class PendingFile {
   }
 
   #descriptor(): number {
-    if (this.#fd === undefined) throw new HeadraceError('E_STATE', `${this.#key} is not open for writing any more`)
+    if (this.#fd === undefined) throw new HeadraceError('E_STATE', `${this.#target} is not open for writing any more`)
     return this.#fd
   }
 
   #refusal(error: unknown): unknown {
     const { code } = error as NodeJS.ErrnoException
     if (code === 'EEXIST')
-      return new HeadraceError('E_EXISTS', `${this.#key} is there already`, { key: this.#key, cause: error })
+      return new HeadraceError('E_EXISTS', `${this.#target} is there already`, { key: this.#key, cause: error })
     if (code === 'EISDIR')
-      return new HeadraceError('E_EXISTS', `cannot write ${this.#key}: it is a directory`, {
+      return new HeadraceError('E_EXISTS', `cannot write ${this.#target}: it is a directory`, {
         key: this.#key,
         cause: error,
       })

@@ -73,7 +73,7 @@ export class FileTree {
     const path = this.localPath(key)
     const create = () => PendingFile.create(path, key, (fd) => makeSink(fd, options.size))
     const publish = (file: PendingFile) => this.#publish(file, key, options)
-    return new FileWriter(key, { create, publish }, options)
+    return new FileWriter(key, this.#nameOf(key), { create, publish }, options)
   }
 
   async *delete(keys: Iterable<string>, { signal }: CallOptions = {}): AsyncGenerator<DeleteResult> {
@@ -96,7 +96,9 @@ export class FileTree {
     return this.failingAs('copy to', to, async () => {
       const stats = await statOrAbsent(source)
       if (!stats?.isFile())
-        throw new HeadraceError('E_NOT_FOUND', `cannot copy ${show(from)}: it is not there`, { key: from })
+        throw new HeadraceError('E_NOT_FOUND', `cannot copy ${show(this.#nameOf(from))}: it is not there`, {
+          key: from,
+        })
       const file = await PendingFile.copyOf(source, target, to)
       try {
         return await this.#publish(file, to, options)
@@ -147,8 +149,13 @@ export class FileTree {
     try {
       return await run()
     } catch (error) {
-      throw fromSystemError(error, `cannot ${doing} ${show(key)}`, { url: this.url, key })
+      throw fromSystemError(error, `cannot ${doing} ${show(this.#nameOf(key))}`, { url: this.url, key })
     }
+  }
+
+  /** For messages. Keys below `/` are paths, told as such. */
+  #nameOf(key: string): string {
+    return this.#root === '' ? `/${key}` : key
   }
 
   async #publish(file: PendingFile, key: string, options: PutOptions): Promise<ObjectInfo> {
