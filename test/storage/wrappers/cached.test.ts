@@ -62,7 +62,9 @@ function cacheFiles(): string[] {
     .filter((entry) => entry.isFile() && entry.name !== 'lock')
     .map((entry) => join(entry.parentPath, entry.name))
 }
-const cacheBytes = () => cacheFiles().reduce((sum, path) => sum + Math.ceil(fs.statSync(path).size / 4096) * 4096, 0)
+/** What another process has removed meanwhile takes no room. */
+const sizeOf = (path: string) => fs.statSync(path, { throwIfNoEntry: false })?.size ?? 0
+const cacheBytes = () => cacheFiles().reduce((sum, path) => sum + Math.ceil(sizeOf(path) / 4096) * 4096, 0)
 
 function open(inner: Store = new MemoryStore('m'), options: Partial<CacheOptions> = {}) {
   const { store: seen, take } = watched(inner)
