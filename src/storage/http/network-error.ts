@@ -29,15 +29,29 @@ function codeOf(error: unknown): string {
   return typeof code === 'string' ? code : ''
 }
 
+/** OpenSSL's reason within "80DC…:error:0A00010B:SSL routines:ssl3_get_record:wrong version number:../deps/…:350:". */
+const OPENSSL = /:SSL routines:[^:]*:([^:]+):/
+/** What OpenSSL makes of the first bytes of an answer that is no TLS. */
+const NO_TLS = /wrong version number|packet length too long|unknown protocol|http request/
+
+function opensslReason(error: unknown): string | undefined {
+  return error instanceof Error ? OPENSSL.exec(error.message)?.[1] : undefined
+}
+
 /** What a socket's error says, in words. */
 export function networkReason(error: unknown): string {
-  return REASONS[codeOf(error)] ?? (error instanceof Error ? error.message : String(error))
+  const known = REASONS[codeOf(error)]
+  if (known !== undefined) return known
+  const tls = opensslReason(error)
+  if (tls !== undefined) return NO_TLS.test(tls) ? `the server does not speak TLS (${tls})` : `TLS: ${tls}`
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** What can be done about it, where that is known. */
 export function networkHint(error: unknown): string | undefined {
   const code = codeOf(error)
   if (UNTRUSTED.has(code)) return "give the authority's certificate (PEM) as the option ca"
+  if (NO_TLS.test(opensslReason(error) ?? '')) return 'does its URL begin with http://, and not with https://?'
   if (code === 'ENOTFOUND') return "check the endpoint's spelling"
   return code === 'ECONNREFUSED' ? 'is the server running, and is that its port?' : undefined
 }

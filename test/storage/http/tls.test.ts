@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { once } from 'node:events'
+import { type AddressInfo, createServer } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { failing } from '../conformance.ts'
@@ -91,6 +93,22 @@ describe('over TLS', () => {
       failing('E_NETWORK', "the server's certificate is for another name"),
     )
     expect(here.server.received).toEqual([])
+  })
+
+  test('a server that does not speak TLS is told as one', async () => {
+    here.open()
+    const plain = createServer((socket) => {
+      socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n'))
+      socket.on('error', () => {})
+    }).listen(0, '127.0.0.1')
+    await once(plain, 'listening')
+    const { port } = plain.address() as AddressInfo
+    const failure = await here.client
+      .request(get({ protocol: 'https:', host: '127.0.0.1', port }, {}))
+      .catch((error: unknown) => error)
+    plain.close()
+    expect(failure).toEqual(failing('E_NETWORK', `127.0.0.1:${port}: the server does not speak TLS (wrong version`))
+    expect(failure).toMatchObject({ details: { hint: 'does its URL begin with http://, and not with https://?' } })
   })
 
   test('anything is taken where the user says so', async () => {
