@@ -82,7 +82,8 @@ export function azError(
   const code = CODES[name ?? ''] ?? STATUSES[status] ?? 'E_SERVER'
   const requestId = headers['x-ms-request-id']
   const wait = retryAfter(headers['retry-after'], Date.now())
-  const hint = HINTS[code]?.(credentials)
+  const hint =
+    name === 'ContainerNotFound' ? 'check the name; `headrace mb` makes a container' : HINTS[code]?.(credentials)
   return new HeadraceError(code, `cannot ${doing}: ${name ?? 'an error'} (${status})`, {
     url,
     status,

@@ -109,8 +109,8 @@ export class AzStore implements Store {
       if (delimiter !== undefined) query.push(['delimiter', delimiter])
       if (marker !== undefined) query.push(['marker', marker])
       const call: Call = { method: 'GET', blob: '', query, maxBody: 64 * 2 ** 20, idempotent: true }
-      return this.#send('list', whole, call, { signal, ...(trace && { trace }) }, (response) => {
-        this.#expect(response, 200, 'list', whole)
+      return this.#send('list', prefix, call, { signal, ...(trace && { trace }) }, (response) => {
+        this.#expect(response, 200, 'list', prefix)
         return readBlobPage(response.body, this.#config.root)
       })
     }
@@ -174,9 +174,7 @@ export class AzStore implements Store {
 
   async createContainer(options: CallOptions = {}): Promise<void> {
     const call: Call = { method: 'PUT', blob: '', query: [['restype', 'container']], idempotent: false }
-    await this.#send('make container', undefined, call, options, (response) =>
-      this.#expect(response, 201, 'make container'),
-    )
+    await this.#send('make', undefined, call, options, (response) => this.#expect(response, 201, 'make'))
   }
 
   async deleteContainer(options: CallOptions = {}): Promise<void> {
@@ -187,23 +185,21 @@ export class AzStore implements Store {
       ['maxresults', '1'],
     ]
     const left = await this.#send(
-      'delete container',
+      'delete',
       undefined,
       { method: 'GET', blob: '', query, idempotent: true },
       options,
       (response) => {
-        this.#expect(response, 200, 'delete container')
+        this.#expect(response, 200, 'delete')
         return readBlobPage(response.body, '')
       },
     )
     if (left.entries.length > 0 || left.token !== undefined)
-      throw new HeadraceError('E_STATE', `cannot delete container ${this.#config.container}: it is not empty`, {
+      throw new HeadraceError('E_STATE', `cannot ${this.#what('delete')}: it is not empty`, {
         url: this.url,
       })
     const call: Call = { method: 'DELETE', blob: '', query: [['restype', 'container']], idempotent: true }
-    await this.#send('delete container', undefined, call, options, (response) =>
-      this.#expect(response, 202, 'delete container'),
-    )
+    await this.#send('delete', undefined, call, options, (response) => this.#expect(response, 202, 'delete'))
   }
 
   async *listContainers(options: CallOptions = {}): AsyncGenerator<ContainerInfo> {
@@ -212,8 +208,8 @@ export class AzStore implements Store {
       const query: [string, string][] = [['comp', 'list']]
       if (marker !== undefined) query.push(['marker', marker])
       const call: Call = { method: 'GET', container: '', blob: '', query, idempotent: true }
-      const page = await this.#send('list containers', undefined, call, options, (response) => {
-        this.#expect(response, 200, 'list containers')
+      const page = await this.#send('list the containers of', undefined, call, options, (response) => {
+        this.#expect(response, 200, 'list the containers of')
         return readContainerPage(response.body)
       })
       yield* page.names
@@ -226,11 +222,15 @@ export class AzStore implements Store {
     const { account, container, root, credentials, endpoints } = this.#config
     const [endpoint] = endpoints
     if (credentials.kind !== 'key' || endpoint === undefined)
-      throw new HeadraceError('E_UNSUPPORTED', `cannot presign ${show(key)}: only the account's key can sign URLs`, {
-        url: this.url,
-        key,
-        hint: `the credentials came from ${credentials.source}; set AZURE_STORAGE_KEY`,
-      })
+      throw new HeadraceError(
+        'E_UNSUPPORTED',
+        `cannot ${this.#what('presign', key)}: only the account's key can sign URLs`,
+        {
+          url: this.url,
+          key,
+          hint: `the credentials came from ${credentials.source}; set AZURE_STORAGE_KEY`,
+        },
+      )
     const blob = root + key
     const query = blobSas({
       account,
@@ -358,9 +358,16 @@ export class AzStore implements Store {
     }
   }
 
+  /** 'write az://account/container/key'; without a key it is about the container, or the account where there is none. */
+  #what(doing: string, key?: string): string {
+    const { account, container } = this.#config
+    if (key === undefined) return `${doing} az://${account}${container === '' ? '' : `/${container}`}`
+    return `${doing} ${this.url}${key === '' ? '' : `/${key}`}`
+  }
+
   #expect(response: HttpResponse, status: number, doing: string, key?: string): void {
     if (response.status === status) return
-    const what = key === undefined ? `${doing} ${this.#config.container}` : `${doing} ${show(key)}`
+    const what = this.#what(doing, key)
     throw azError(response, this.#config.credentials, { doing: what, url: this.url, ...(key !== undefined && { key }) })
   }
 
@@ -379,7 +386,7 @@ export class AzStore implements Store {
     const whole = { container, idempotent: false, ...call, blob, ...(signal && { signal }) }
     return this.#session.send(
       {
-        doing: key === undefined ? doing : `${doing} ${show(key)}`,
+        doing: this.#what(doing, key),
         url: this.url,
         idempotent: whole.idempotent,
         ...(key !== undefined && { key }),

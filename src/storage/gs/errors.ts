@@ -42,6 +42,12 @@ export interface GsFailure {
   readonly key?: string
 }
 
+/** An object that is not there is no error by itself: what is said to be missing is the bucket. */
+function hintOf(code: ErrorCode, { source }: GsCredentials): string | undefined {
+  if (code === 'E_NOT_FOUND') return 'check the name; `headrace mb` makes a bucket'
+  return code === 'E_CREDENTIALS' || code === 'E_ACCESS' ? `the credentials came from ${source}` : undefined
+}
+
 /** The error that an answer is. */
 export function gsError(
   response: HttpResponse,
@@ -53,13 +59,13 @@ export function gsError(
   const reason = reasonIn(response)
   const wait = retryAfter(headers['retry-after'])
   const requestId = headers['x-guploader-uploadid']
-  const about = code === 'E_CREDENTIALS' || code === 'E_ACCESS'
+  const hint = hintOf(code, credentials)
   return new HeadraceError(code, `cannot ${doing}: ${reason ?? 'an error'} (${status})`, {
     url,
     status,
     ...(key !== undefined && { key }),
     ...(requestId !== undefined && { requestId }),
     ...(wait !== undefined && { retryAfter: wait }),
-    ...(about && { hint: `the credentials came from ${credentials.source}` }),
+    ...(hint !== undefined && { hint }),
   })
 }

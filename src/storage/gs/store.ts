@@ -144,8 +144,8 @@ export class GsStore implements Store {
         maxBody: 64 * 2 ** 20,
         idempotent: true,
       }
-      return this.#send('list', whole, call, { signal, ...(trace && { trace }) }, (response) => {
-        this.#expect(response, 'list', whole)
+      return this.#send('list', prefix, call, { signal, ...(trace && { trace }) }, (response) => {
+        this.#expect(response, 'list', prefix)
         return readObjectPage(response.body, root)
       })
     }
@@ -225,17 +225,17 @@ export class GsStore implements Store {
     const headers = { 'content-type': 'application/json' }
     const query = project === undefined ? {} : { project }
     const call: Call = { method: 'POST', path: BUCKETS, query, headers, body, idempotent: false }
-    await this.#send('make bucket', undefined, call, options, (response) => this.#expect(response, 'make bucket'))
+    await this.#send('make', undefined, call, options, (response) => this.#expect(response, 'make'))
   }
 
   async deleteContainer(options: CallOptions = {}): Promise<void> {
     const call: Call = { method: 'DELETE', path: this.#bucketPath(), idempotent: true }
-    await this.#send('delete bucket', undefined, call, options, (response) => {
+    await this.#send('delete', undefined, call, options, (response) => {
       if (response.status === 409 || response.status === 412)
-        throw new HeadraceError('E_STATE', `cannot delete bucket ${this.#config.bucket}: it is not empty`, {
+        throw new HeadraceError('E_STATE', `cannot ${this.#what('delete')}: it is not empty`, {
           url: this.url,
         })
-      this.#expect(response, 'delete bucket')
+      this.#expect(response, 'delete')
     })
   }
 
@@ -248,12 +248,12 @@ export class GsStore implements Store {
         ...(token !== undefined && { pageToken: token }),
       }
       const page = await this.#send(
-        'list buckets',
+        'list the buckets of',
         undefined,
         { method: 'GET', path: BUCKETS, query, idempotent: true },
         options,
         (response) => {
-          this.#expect(response, 'list buckets')
+          this.#expect(response, 'list the buckets of')
           return readJson(response.body)
         },
       )
@@ -270,7 +270,7 @@ export class GsStore implements Store {
     const { credentials, bucket, root, endpoints } = this.#config
     const [endpoint] = endpoints
     if (credentials.kind !== 'token' || endpoint === undefined)
-      throw new HeadraceError('E_UNSUPPORTED', `cannot presign ${show(key)}: that takes a service account`, {
+      throw new HeadraceError('E_UNSUPPORTED', `cannot ${this.#what('presign', key)}: that takes a service account`, {
         url: this.url,
         key,
       })
@@ -462,7 +462,7 @@ export class GsStore implements Store {
     ).toString('latin1')
     if (/specified bucket does not exist/i.test(text))
       throw gsError(response, this.#config.credentials, {
-        doing: `find the bucket of ${show(key)}`,
+        doing: this.#what('find the bucket of', key),
         url: this.url,
         key,
       })
@@ -480,9 +480,16 @@ export class GsStore implements Store {
       throw new HeadraceError('E_EXISTS', `${key} is there already`, { url: this.url, key })
   }
 
+  /** 'write gs://bucket/key'; without a key it is about the bucket, or the account where there is none. */
+  #what(doing: string, key?: string): string {
+    const { bucket, project } = this.#config
+    if (key === undefined) return bucket === '' ? `${doing} ${project ?? 'gs://'}` : `${doing} gs://${bucket}`
+    return `${doing} ${this.url}${key === '' ? '' : `/${key}`}`
+  }
+
   #expect(response: HttpResponse, doing: string, key?: string): void {
     if (response.status >= 200 && response.status < 300) return
-    const what = key === undefined ? `${doing} ${this.#config.bucket}` : `${doing} ${show(key)}`
+    const what = this.#what(doing, key)
     throw gsError(response, this.#config.credentials, { doing: what, url: this.url, ...(key !== undefined && { key }) })
   }
 
@@ -497,7 +504,7 @@ export class GsStore implements Store {
       throw new HeadraceError('E_USAGE', `${this.url} names no bucket, so it has no objects`, { url: this.url })
     return this.#session.send(
       {
-        doing: key === undefined ? doing : `${doing} ${show(key)}`,
+        doing: this.#what(doing, key),
         url: this.url,
         idempotent: call.idempotent,
         ...(key !== undefined && { key }),

@@ -65,7 +65,9 @@ describe.skipIf(fakeGcs.path === undefined)('Google Cloud Storage, by fake-gcs-s
   test('buckets: listed, and removed only when empty', async () => {
     const store = await open()
     await store.put('k', bytesOf('x'))
-    await expect(store.deleteContainer?.()).rejects.toEqual(failing('E_STATE', 'not empty'))
+    await expect(store.deleteContainer?.()).rejects.toEqual(
+      failing('E_STATE', `cannot delete ${store.url}: it is not empty`),
+    )
     for await (const _ of store.delete(['k']));
     const account = await openStore('gs://', { endpoint: server.endpoint, anonymous: true })
     const names: string[] = []
@@ -73,13 +75,17 @@ describe.skipIf(fakeGcs.path === undefined)('Google Cloud Storage, by fake-gcs-s
     expect(names).toContain(store.url.slice('gs://'.length))
     await expect(account.head('k')).rejects.toEqual(failing('E_USAGE', 'names no bucket'))
     await store.deleteContainer?.()
-    await expect(listed(store)).rejects.toEqual(failing('E_NOT_FOUND', 'cannot list'))
+    const missing = await listed(store).catch((caught: unknown) => caught)
+    expect(missing).toEqual(failing('E_NOT_FOUND', `cannot list ${store.url}: `))
+    expect(missing).toMatchObject({ details: { hint: expect.stringContaining('headrace mb') } })
     await Promise.all([store.close(), account.close()])
   })
 
   test('without a service account there is nothing to presign with', async () => {
     const store = await open()
-    await expect(store.presign?.('k')).rejects.toEqual(failing('E_UNSUPPORTED', 'service account'))
+    await expect(store.presign?.('k')).rejects.toEqual(
+      failing('E_UNSUPPORTED', `cannot presign ${store.url}/k`, 'service account'),
+    )
     await store.close()
   })
 })
