@@ -29,6 +29,8 @@ export interface Operation<T> {
   readonly place?: (head: HttpHead) => Uint8Array | undefined
   readonly maxBody?: number
   readonly idempotent: boolean
+  /** The trace tells every time that it is sent, also again because a connection that was kept turned out to be dead. */
+  readonly counted?: true
   /** Of an answer with 2xx. */
   read(response: HttpResponse): T
   /** What a failure means here: a value, an error of its own, or undefined where there is nothing special about it. */
@@ -176,7 +178,8 @@ export class S3Connection {
           : target.path
         : `${target.path}/${encodeKey(operation.path)}`
     const query = operation.query === undefined ? '' : canonicalQuery(operation.query)
-    const { method, plain, body, place, maxBody, idempotent } = operation
+    const { method, plain, body, place, maxBody } = operation
+    const idempotent = operation.idempotent && operation.counted !== true
     const [host, origin, asked] =
       redirect === undefined
         ? [target.host, target.origin, query === '' ? path : `${path}?${query}`]

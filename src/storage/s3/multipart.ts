@@ -6,7 +6,7 @@ import type { HttpResponse } from '../http/types.ts'
 import type { PartLimits } from '../remote/part-sizes.ts'
 import type { ExistingPart, PartsTarget } from '../remote/parts-writer.ts'
 import { childText, escapeXml } from '../remote/xml.ts'
-import type { ObjectInfo, PutOptions } from '../types.ts'
+import type { ObjectInfo, PutOptions, Trace } from '../types.ts'
 import { base64OfCrc } from './checksums.ts'
 import type { S3Connection } from './connection.ts'
 import { readAnswer, requiredText } from './documents.ts'
@@ -140,49 +140,56 @@ export class MultipartUpload implements PartsTarget<UploadedPart> {
     const size = parts.reduce((sum, part) => sum + part.size, 0)
     const crc = this.#wholeChecksum ? crcOf(parts) : undefined
     const checksum = crc === undefined ? {} : { 'x-amz-checksum-crc32c': base64OfCrc(crc) }
+    const trace: Trace = {}
     try {
-      return await this.#connection.send({
-        ...this.#common,
-        method: 'POST',
-        doing,
-        query: [['uploadId', this.#id]],
-        headers: {
-          'content-type': 'application/xml',
-          ...checksum,
-          ...(crc !== undefined && { 'x-amz-checksum-type': 'FULL_OBJECT' }),
-          ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
-        },
-        body: [Buffer.from(completion(parts))],
-        read: (response) => {
-          const document = readAnswer(
-            this.#connection,
-            { doing, key: this.#key },
-            response,
-            'CompleteMultipartUploadResult',
-          )
-          const answered = childText(document, 'ChecksumCRC32C')
-          const whole = childText(document, 'ChecksumType') !== 'COMPOSITE' && !answered?.includes('-')
-          if (crc !== undefined && answered !== undefined && whole)
-            compareChecksum(
-              { status: 200, headers: { 'x-amz-checksum-crc32c': answered } },
-              checksum,
-              `${doing} ${url}`,
-              url,
+      return await this.#connection.send(
+        {
+          ...this.#common,
+          method: 'POST',
+          doing,
+          query: [['uploadId', this.#id]],
+          ...(ifNoneMatch !== undefined && { counted: true }),
+          headers: {
+            'content-type': 'application/xml',
+            ...checksum,
+            ...(crc !== undefined && { 'x-amz-checksum-type': 'FULL_OBJECT' }),
+            ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
+          },
+          body: [Buffer.from(completion(parts))],
+          read: (response) => {
+            const document = readAnswer(
+              this.#connection,
+              { doing, key: this.#key },
+              response,
+              'CompleteMultipartUploadResult',
             )
-          const etag = etagOf(requiredText(document, 'ETag'))
-          return writtenInfo(
-            this.#key,
-            { status: 200, headers: { ...checksum, ...(response.headers.date && { date: response.headers.date }) } },
-            size,
-            this.#options,
-            etag,
-          )
+            const answered = childText(document, 'ChecksumCRC32C')
+            const whole = childText(document, 'ChecksumType') !== 'COMPOSITE' && !answered?.includes('-')
+            if (crc !== undefined && answered !== undefined && whole)
+              compareChecksum(
+                { status: 200, headers: { 'x-amz-checksum-crc32c': answered } },
+                checksum,
+                `${doing} ${url}`,
+                url,
+              )
+            const etag = etagOf(requiredText(document, 'ETag'))
+            return writtenInfo(
+              this.#key,
+              { status: 200, headers: { ...checksum, ...(response.headers.date && { date: response.headers.date }) } },
+              size,
+              this.#options,
+              etag,
+            )
+          },
+          failed: refusedIfThere(url, this.#key, ifNoneMatch),
         },
-        failed: refusedIfThere(url, this.#key, ifNoneMatch),
-      })
+        { trace },
+      )
     } catch (error) {
-      // An attempt whose answer was lost may have done it: the upload is gone then, and the object there.
-      const done = isHeadraceError(error, 'E_NOT_FOUND') ? await this.#completed(parts, size) : undefined
+      // An attempt whose answer was lost may have done it: the upload is gone then, and the object there, also where there
+      // was to be none.
+      const inTheWay = isHeadraceError(error, 'E_EXISTS') && (trace.retries ?? 0) > 0
+      const done = inTheWay || isHeadraceError(error, 'E_NOT_FOUND') ? await this.#completed(parts, size) : undefined
       if (done === undefined) throw error
       return done
     }
