@@ -85,6 +85,8 @@ function failed(key: string, error: unknown): DeleteResult {
 async function sent(connection: S3Connection, batch: Batch, options: CallOptions): Promise<readonly DeleteResult[]> {
   const { keys, results, objects, positions } = batch
   const answer = (whole: string, error: unknown) => {
+    // What failed is not known then: none of them may be taken for gone.
+    if (!positions.has(whole)) throw error
     for (const position of positions.get(whole) ?? []) results[position] = failed(keys[position] ?? '', error)
   }
   const requests: Promise<void>[] = []

@@ -133,6 +133,44 @@ describe('an answer that is an error', () => {
     expect(server.heard.at(-1)).toMatchObject({ method: 'DELETE', url: '/bucket/root/k?uploadId=U' })
   })
 
+  test('to a conditional upload in parts is no refusal where the upload itself is what is there', async () => {
+    const part = new Uint8Array(9 * 2 ** 20)
+    const md5 = (data: Uint8Array) => createHash('md5').update(data).digest()
+    const etags = [md5(part.subarray(0, 8 * 2 ** 20)), md5(part.subarray(8 * 2 ** 20))]
+    const ours = `${md5(Buffer.concat(etags)).toString('hex')}-2`
+    const upload = async (lost: number, there: string) => {
+      let completions = 0
+      server.says(({ method, url }) => {
+        if (method === 'POST' && url.endsWith('?uploads='))
+          return { body: '<InitiateMultipartUploadResult><UploadId>U</UploadId></InitiateMultipartUploadResult>' }
+        if (method === 'PUT')
+          return { headers: { etag: `"${etags[url.includes('partNumber=1') ? 0 : 1]?.toString('hex')}"` } }
+        if (method === 'HEAD')
+          return { headers: { ...OBJECT, etag: `"${there}"`, 'content-length': String(part.length) } }
+        if (method === 'DELETE') return { status: 404, body: errorXml('NoSuchUpload') }
+        return completions++ < lost ? { hangUp: true } : { status: 412, body: errorXml('PreconditionFailed') }
+      })
+      const writer = store.writer('k', { ifNoneMatch: '*' })
+      await writer.write(part)
+      return writer.close()
+    }
+    expect(await upload(1, ours)).toMatchObject({ key: 'k', etag: ours, size: part.length })
+    await expect(upload(1, 'another')).rejects.toEqual(failing('E_EXISTS', 'k is there already'))
+    // Somebody else's of the same content.
+    await expect(upload(0, ours)).rejects.toEqual(failing('E_EXISTS', 'k is there already'))
+  })
+
+  test('of a batch that does not say which key is that of all', async () => {
+    server.says({ body: '<DeleteResult><Error><Code>AccessDenied</Code></Error></DeleteResult>' })
+    const results = []
+    for await (const result of store.delete(['a', 'b'])) results.push(result)
+    const refused = failing('E_ACCESS', 'AccessDenied')
+    expect(results).toEqual([
+      { key: 'a', error: refused },
+      { key: 'b', error: refused },
+    ])
+  })
+
   test('of single keys of a batch is theirs alone', async () => {
     const error = '<Error><Key>root/b</Key><Code>AccessDenied</Code><Message>no</Message></Error>'
     const gone = '<Error><Key>root/c</Key><Code>NoSuchKey</Code></Error>'
