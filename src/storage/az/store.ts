@@ -1,9 +1,10 @@
-import { show } from '../../checks.ts'
+import { oneOf, positiveInteger, show } from '../../checks.ts'
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { openHttpClient } from '../http/client.ts'
 import type { HeaderFields, HttpResponse } from '../http/types.ts'
 import { checkRange } from '../range.ts'
 import { pause } from '../remote/backoff.ts'
+import { checkContentType } from '../remote/content-type.ts'
 import { inOrder } from '../remote/in-order.ts'
 import { checkObjectPrefix } from '../remote/object-key.ts'
 import { clientOptions } from '../remote/options.ts'
@@ -41,6 +42,8 @@ import { type BlockRequests, blockTarget } from './upload.ts'
 
 /** The most that one page may hold. */
 const PAGE = 5000
+/** Seconds, a hundred years: dates of signatures have four digits for the year. */
+const LONGEST_PRESIGNED = 100 * 365 * 24 * 3600
 /** Deletes under way at once. */
 const DELETES = 32
 /** ms; copies within an account are done at once but for large blobs. */
@@ -219,6 +222,8 @@ export class AzStore implements Store {
 
   async presign(key: string, { method = 'GET', expires = 3600 }: PresignOptions = {}): Promise<string> {
     checkBlobName(key)
+    oneOf('method', method, ['GET', 'PUT'])
+    positiveInteger('expires', expires, LONGEST_PRESIGNED)
     const { account, container, root, credentials, endpoints } = this.#config
     const [endpoint] = endpoints
     if (credentials.kind !== 'key' || endpoint === undefined)
@@ -416,7 +421,7 @@ function conditions({ ifNoneMatch }: PutOptions): HeaderFields {
 
 function described({ contentType, metadata }: PutOptions): HeaderFields {
   const headers: Record<string, string> = {}
-  if (contentType !== undefined) headers['x-ms-blob-content-type'] = contentType
+  if (contentType !== undefined) headers['x-ms-blob-content-type'] = checkContentType(contentType)
   for (const [name, value] of Object.entries(metadata ?? {})) headers[`x-ms-meta-${name}`] = value
   return headers
 }

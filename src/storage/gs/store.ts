@@ -1,10 +1,11 @@
 import { randomBytes } from 'node:crypto'
-import { show } from '../../checks.ts'
+import { oneOf, positiveInteger, show } from '../../checks.ts'
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { openHttpClient } from '../http/client.ts'
 import type { HeaderFields, HttpHead, HttpRequest, HttpResponse, Method } from '../http/types.ts'
 import { checkRange } from '../range.ts'
+import { checkContentType } from '../remote/content-type.ts'
 import { inOrder } from '../remote/in-order.ts'
 import { checkObjectKey, checkObjectPrefix } from '../remote/object-key.ts'
 import { clientOptions } from '../remote/options.ts'
@@ -39,6 +40,8 @@ import { urlToSign } from './url-signing.ts'
 
 /** The most that one page may hold. */
 const PAGE = 1000
+/** Seconds, a week: signatures allow no more. */
+const MAX_PRESIGNED = 7 * 24 * 3600
 /** Deletes under way at once. */
 const DELETES = 32
 /** Where buckets are made and listed. */
@@ -267,6 +270,8 @@ export class GsStore implements Store {
 
   async presign(key: string, { method = 'GET', expires = 3600 }: PresignOptions = {}): Promise<string> {
     checkObjectKey(key)
+    oneOf('method', method, ['GET', 'PUT'])
+    positiveInteger('expires', expires, MAX_PRESIGNED)
     const { credentials, bucket, root, endpoints } = this.#config
     const [endpoint] = endpoints
     if (credentials.kind !== 'token' || endpoint === undefined)
@@ -344,7 +349,7 @@ export class GsStore implements Store {
       ...this.#resource(key, options),
       ...(this.#config.checksums !== 'off' && { crc32c: sum.toString('base64') }),
     }
-    const type = options.contentType ?? DEFAULT_TYPE
+    const type = typeOf(options)
     const head = `--${boundary}\r\ncontent-type: application/json; charset=UTF-8\r\n\r\n${JSON.stringify(resource)}\r\n--${boundary}\r\ncontent-type: ${type}\r\n\r\n`
     const body = [Buffer.from(head), ...pieces, Buffer.from(`\r\n--${boundary}--\r\n`)]
     const call: Call = {
@@ -370,7 +375,7 @@ export class GsStore implements Store {
       query: { uploadType: 'resumable', name: this.#config.root + key, fields: OBJECT_FIELDS, ...conditions(options) },
       headers: {
         'content-type': 'application/json; charset=UTF-8',
-        'x-upload-content-type': options.contentType ?? DEFAULT_TYPE,
+        'x-upload-content-type': typeOf(options),
       },
       body,
       // One that nobody knows of holds nothing and ends after a week.
@@ -437,10 +442,11 @@ export class GsStore implements Store {
     })
   }
 
-  #resource(key: string, { contentType, metadata }: PutOptions) {
+  #resource(key: string, options: PutOptions) {
+    const { metadata } = options
     return {
       name: this.#config.root + key,
-      contentType: contentType ?? DEFAULT_TYPE,
+      contentType: typeOf(options),
       ...(metadata !== undefined && { metadata }),
     }
   }
@@ -542,6 +548,10 @@ function beginningOf(startAfter: string, prefix: string, delimiter: string | und
   if (delimiter === undefined || !startAfter.startsWith(prefix)) return startAfter
   const cut = startAfter.indexOf(delimiter, prefix.length)
   return cut < 0 ? startAfter : startAfter.slice(0, cut + 1)
+}
+
+function typeOf({ contentType }: PutOptions): string {
+  return contentType === undefined ? DEFAULT_TYPE : checkContentType(contentType)
 }
 
 function conditions({ ifNoneMatch }: PutOptions): Readonly<Record<string, string>> {

@@ -1,6 +1,7 @@
 import { show } from '../../checks.ts'
 import { HeadraceError } from '../../errors.ts'
 import type { HeaderFields, HttpHead } from '../http/types.ts'
+import { checkContentType } from '../remote/content-type.ts'
 import type { ObjectInfo, PutOptions } from '../types.ts'
 import { checksumOf } from './checksums.ts'
 
@@ -106,14 +107,9 @@ function metadataHeaders(metadata: Readonly<Record<string, string>>): Record<str
 /** S3's own default is binary/octet-stream, other servers have others: said, it is the same everywhere. */
 const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
 
-function contentType(value: string): string {
-  if (/^[\x20-\x7e]+$/.test(value)) return value
-  throw new HeadraceError('E_USAGE', `contentType must be printable ASCII, but got ${show(value)}`)
-}
-
 /** What the head of an upload says of the object. */
 export function headersOfObject({ contentType: type, metadata }: PutOptions): HeaderFields {
-  const plain = { 'content-type': type === undefined ? DEFAULT_CONTENT_TYPE : contentType(type) }
+  const plain = { 'content-type': type === undefined ? DEFAULT_CONTENT_TYPE : checkContentType(type) }
   return metadata === undefined ? plain : { ...plain, ...metadataHeaders(metadata) }
 }
 

@@ -99,6 +99,34 @@ test.each([
   expect(await gsConfig(location, { anonymous: true }, {})).toMatchObject({ bucket: 'box', root })
 })
 
+test.each([
+  ['gs://bucket', { anonymous: true }],
+  ['az://account/container', { accountKey: 'a2V5' }],
+  ['s3://bucket', { anonymous: true }],
+])('%s: what would end a line is no type of an object, and nothing is sent', async (url, options) => {
+  const store = await openStore(url, { endpoint: 'http://127.0.0.1:9', attempts: 1, ...options })
+  for (const contentType of ['text/plain\r\n\r\nmore', 'text/pl\u00e4in', ''])
+    await expect(async () => store.put('k', bytesOf('x'), { contentType })).rejects.toEqual(
+      failing('E_USAGE', 'contentType must be printable ASCII'),
+    )
+  await store.close()
+})
+
+test.each([
+  ['gs://bucket', { anonymous: true }],
+  ['az://account/container', { accountKey: 'a2V5' }],
+  ['s3://bucket', { anonymous: true }],
+])('%s: a URL for no time, or another method, is refused', async (url, options) => {
+  const store = await openStore(url, options)
+  for (const [name, option] of [
+    ['expires', { expires: Number.NaN }],
+    ['expires', { expires: 0 }],
+    ['method', { method: 'DELETE' as 'GET' }],
+  ] as const)
+    await expect(store.presign?.('k', option)).rejects.toEqual(failing('E_USAGE', name))
+  await store.close()
+})
+
 test('an emulator is asked without a token', async () => {
   const config = await gsConfig('box', {}, { STORAGE_EMULATOR_HOST: 'localhost:4443' })
   expect(config.credentials.kind).toBe('anonymous')
