@@ -99,12 +99,15 @@ export class CacheDirectory {
       const path = join(target, '..', `.headrace-${process.pid}-${randomBytes(6).toString('hex')}.tmp`)
       const fd = await this.#create(path)
       try {
-        await writeAll(fd, entryHeader(id, data))
-        await writeAll(fd, data)
-        await closeDescriptor(fd)
+        // Closed once, whatever happens: its number may be another file's right after.
+        try {
+          await writeAll(fd, entryHeader(id, data))
+          await writeAll(fd, data)
+        } finally {
+          await closeDescriptor(fd)
+        }
         await rename(path, target)
       } catch (error) {
-        dropDescriptor(fd)
         await unlink(path).catch(() => {})
         throw error
       }

@@ -5,7 +5,7 @@ import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { FileStore } from '../../../src/storage/file/file.ts'
 import { MemoryStore } from '../../../src/storage/memory.ts'
 import { openStoreSpec } from '../../../src/storage/spec.ts'
@@ -402,6 +402,26 @@ describe('a directory', () => {
     expect(await textAt(store, 'k')).toBe('text')
     expect(take()).toEqual(['get k', 'get k'])
     expect(store.report().unwritten).toBeGreaterThan(0)
+  })
+
+  test('where an entry cannot be put in its place closes the file once: its number may be another one by then', async () => {
+    const { inner, store } = open()
+    await inner.put('k', bytesOf('text'))
+    await store.get('k')
+    for (const path of cacheFiles()) {
+      fs.rmSync(path)
+      fs.mkdirSync(join(path, 'in the way'), { recursive: true })
+    }
+    const close = vi.spyOn(fs, 'close')
+    try {
+      expect(await textAt(store, 'k')).toBe('text')
+      const opened = store.report().unwritten
+      expect(opened).toBe(2)
+      // Each of the two directories that stand where files should be was opened to be read, too.
+      expect(close.mock.calls.length).toBe(opened + 1)
+    } finally {
+      close.mockRestore()
+    }
   })
 
   test('is for its owner alone', async () => {
