@@ -16,7 +16,7 @@ export class FileWriter implements ObjectWriter {
   readonly #steps: FileWriterSteps
   readonly #signal: AbortSignal | undefined
   readonly #size: number | undefined
-  readonly #onSignal = () => void this.abort()
+  readonly #onSignal = () => void this.abort().catch(() => {})
   #file: PendingFile | undefined
   #written = 0
   #state: 'open' | 'closed' | 'dropped' = 'open'

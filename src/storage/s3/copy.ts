@@ -129,8 +129,8 @@ async function copyInParts(
   const upload = new MultipartUpload(connection, to, target, options)
   const stop = new AbortController()
   const onAbort = () => stop.abort(options.signal?.reason)
-  options.signal?.addEventListener('abort', onAbort, { once: true })
   await upload.begin()
+  options.signal?.addEventListener('abort', onAbort, { once: true })
   const parts: UploadedPart[] = []
   let next = 0
   const lane = async () => {
