@@ -206,6 +206,7 @@ export class AzStore implements Store {
   }
 
   async *listContainers(options: CallOptions = {}): AsyncGenerator<ContainerInfo> {
+    const check = new ListingCheck('', this.url)
     let marker: string | undefined
     do {
       const query: [string, string][] = [['comp', 'list']]
@@ -217,6 +218,7 @@ export class AzStore implements Store {
       })
       yield* page.names
       marker = page.marker
+      check.goesOn(marker)
     } while (marker !== undefined)
   }
 

@@ -244,6 +244,7 @@ export class GsStore implements Store {
 
   async *listContainers(options: CallOptions = {}): AsyncGenerator<ContainerInfo> {
     const { project } = this.#config
+    const check = new ListingCheck('', this.url)
     let token: string | undefined
     do {
       const query: Record<string, string> = {
@@ -265,6 +266,7 @@ export class GsStore implements Store {
         if (typeof each.name === 'string') yield { name: each.name, ...(!Number.isNaN(created) && { created }) }
       }
       token = typeof page.nextPageToken === 'string' && page.nextPageToken !== '' ? page.nextPageToken : undefined
+      check.goesOn(token)
     } while (token !== undefined)
   }
 

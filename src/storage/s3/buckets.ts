@@ -1,4 +1,5 @@
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
+import { ListingCheck } from '../remote/listing-check.ts'
 import { childrenOf, childText, escapeXml, readXml } from '../remote/xml.ts'
 import type { CallOptions, ContainerInfo } from '../types.ts'
 import type { S3Connection } from './connection.ts'
@@ -65,6 +66,7 @@ export async function deleteBucket(connection: S3Connection, options: CallOption
 }
 
 export async function* listBuckets(connection: S3Connection, options: CallOptions): AsyncGenerator<ContainerInfo> {
+  const check = new ListingCheck('', connection.config.url)
   for (let token: string | undefined; ; ) {
     throwIfAborted(options.signal, 'list')
     const page = await connection.send(
@@ -86,7 +88,8 @@ export async function* listBuckets(connection: S3Connection, options: CallOption
         yield Number.isNaN(created) ? { name } : { name, created }
       }
     const next = childText(page, 'ContinuationToken')
-    if (next === undefined || next === '' || next === token) return
+    if (next === undefined || next === '') return
+    check.goesOn(next)
     token = next
   }
 }

@@ -22,6 +22,8 @@ const SERVICES = {
       return { body }
     },
     next: 'marker',
+    account: 'az://account',
+    again: '<EnumerationResults><Containers/><NextMarker>1</NextMarker></EnumerationResults>',
   },
   gs: {
     url: 'gs://bucket',
@@ -31,6 +33,8 @@ const SERVICES = {
       return { body: JSON.stringify({ items, nextPageToken: next }) }
     },
     next: 'pageToken',
+    account: 'gs://',
+    again: '{"nextPageToken":"1"}',
   },
   s3: {
     url: 's3://bucket',
@@ -42,6 +46,8 @@ const SERVICES = {
       return { body }
     },
     next: 'continuation-token',
+    account: 's3://',
+    again: '<ListAllMyBucketsResult><ContinuationToken>1</ContinuationToken></ListAllMyBucketsResult>',
   },
 } as const
 
@@ -49,7 +55,7 @@ const server = new ScriptedServer()
 beforeAll(() => server.start())
 afterAll(() => server.stop())
 
-describe.each(Object.entries(SERVICES))('a listing of %s', (_, { url, options, page, next }) => {
+describe.each(Object.entries(SERVICES))('a listing of %s', (_, { url, options, page, next, account, again }) => {
   const open = (prefix = '') => openStore(`${url}${prefix}`, { endpoint: server.origin, attempts: 1, ...options })
   const says = (...pages: readonly Page[]) =>
     server.says(({ url: asked, method }: Heard) => {
@@ -76,6 +82,15 @@ describe.each(Object.entries(SERVICES))('a listing of %s', (_, { url, options, p
   test('that never ends is E_CORRUPT', async () => {
     says([['a'], '1'], [['b'], '1'])
     await expect(listed(await open())).rejects.toEqual(failing('E_CORRUPT', 'same one again'))
+  })
+
+  test('of its containers, too', async () => {
+    const store = await openStore(account, { endpoint: server.origin, attempts: 1, ...options })
+    server.says({ body: again })
+    const names = async () => {
+      for await (const _ of store.listContainers?.() ?? []);
+    }
+    await expect(names()).rejects.toEqual(failing('E_CORRUPT', 'same one again'))
   })
 
   test('that repeats a key says it once', async () => {
