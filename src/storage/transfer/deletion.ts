@@ -8,6 +8,8 @@ import { directoryOf } from './source.ts'
 const KEYS_TOGETHER = 1000
 /** Requests under way at once: enough that listing is what takes the time. */
 const BATCHES_AT_ONCE = 4
+/** Milliseconds that a key waits for others: an original that has been copied may be written anew meanwhile. */
+const LONGEST_WAIT = 1000
 
 export interface DeletionEvents {
   readonly onDeleted: (name: string) => void
@@ -49,7 +51,9 @@ export class Deletion {
   readonly #links: Links | undefined
   readonly #keepsFolder: boolean
   #keys: string[] = []
-  #batches: Promise<void>[] = []
+  readonly #batches = new Set<Promise<void>>()
+  #failure: { readonly error: unknown } | undefined
+  #timer: NodeJS.Timeout | undefined
 
   /** `keepsFolder`: of a local store, also where all that was in it has gone. */
   constructor(side: Side, prefix: string, keepsFolder: boolean, events: DeletionEvents, signal?: AbortSignal) {
@@ -61,11 +65,15 @@ export class Deletion {
     this.#keepsFolder = keepsFolder
   }
 
-  /** Waits where too many are on their way. */
+  /** Waits where too many are on their way. Throws what ended the deletion. */
   async add(key: string): Promise<void> {
     this.#keys.push(key)
-    if (this.#keys.length < KEYS_TOGETHER) return
-    if (this.#batches.length === BATCHES_AT_ONCE) await this.#batches.shift()
+    if (this.#keys.length < KEYS_TOGETHER) {
+      this.#timer ??= setTimeout(() => this.#start(), LONGEST_WAIT)
+      return
+    }
+    while (this.#batches.size >= BATCHES_AT_ONCE) await Promise.race(this.#batches)
+    if (this.#failure !== undefined) throw this.#failure.error
     this.#start()
   }
 
@@ -73,22 +81,27 @@ export class Deletion {
   async end(): Promise<void> {
     this.#start()
     await this.settle()
-    await Promise.all(this.#batches)
+    if (this.#failure !== undefined) throw this.#failure.error
   }
 
   /** Waits for what is under way, and starts nothing. */
   async settle(): Promise<void> {
-    await Promise.allSettled(this.#batches)
+    clearTimeout(this.#timer)
+    while (this.#batches.size > 0) await Promise.all(this.#batches)
   }
 
   #start(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
     const keys = this.#keys
     if (keys.length === 0) return
     this.#keys = []
     const batch = this.#delete(keys)
-    // It is waited for later; until then its failure is not an unhandled one.
-    batch.catch(() => undefined)
-    this.#batches.push(batch)
+      .catch((error: unknown) => {
+        this.#failure ??= { error }
+      })
+      .finally(() => this.#batches.delete(batch))
+    this.#batches.add(batch)
   }
 
   async #delete(keys: readonly string[]): Promise<void> {

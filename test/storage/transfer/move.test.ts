@@ -1,8 +1,10 @@
 import { chmod, symlink } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
 import { MemoryStore } from '../../../src/storage/memory.ts'
 import { moveObjects } from '../../../src/storage/transfer/index.ts'
+import { layer } from '../../../src/storage/wrappers/layer.ts'
 import { withoutPrivileges } from '../../unprivileged.ts'
 import { failing } from '../conformance.ts'
 import { counts, putTree, readTree, temporaryFolders, treeOf, writeTree } from './tree.ts'
@@ -93,6 +95,24 @@ describe('moving', () => {
       expect(report.failures[0]).toMatchObject({ code: 'E_ACCESS', url: join(folder, 'in/a') })
     })
     expect(await readTree(folder)).toEqual({ 'in/a': '1', 'out/a': '1' })
+  })
+
+  test('deletes an original soon after its copy was verified, however long others take', async () => {
+    const inside = new MemoryStore('m')
+    await putTree(inside, 'in/', { a: '1', b: '2' })
+    let leftThen: readonly string[] = []
+    const store = layer(inside, inside.spec, {
+      get: async (key, call) => {
+        if (key === 'in/b') {
+          await sleep(1300)
+          leftThen = Object.keys(await treeOf(inside, 'in/'))
+        }
+        return inside.get(key, call)
+      },
+    })
+    await moveObjects({ store, key: 'in' }, { store: new MemoryStore('n'), key: '' }, { recursive: true })
+    expect(leftThen).toEqual(['b'])
+    expect(await treeOf(inside, 'in/')).toEqual({})
   })
 
   test('a dry run moves nothing', async () => {
