@@ -83,6 +83,8 @@ interface Run {
 
 class CachedReader {
   readonly #store: Store
+  /** Servers may have buckets of one name. */
+  readonly #place: readonly string[]
   readonly #directory: CacheDirectory
   readonly #blockSize: number
   readonly #immutable: boolean
@@ -93,6 +95,7 @@ class CachedReader {
 
   constructor(store: Store, directory: CacheDirectory, blockSize: number, immutable: boolean) {
     this.#store = store
+    this.#place = [store.url, JSON.stringify(store.spec.options?.endpoint ?? '')]
     this.#directory = directory
     this.#blockSize = blockSize
     this.#immutable = immutable
@@ -267,11 +270,11 @@ class CachedReader {
   }
 
   #infoId(key: string): Buffer {
-    return entryId('info', this.#store.url, key)
+    return entryId('info', ...this.#place, key)
   }
 
   #blockId({ key, etag, size }: ObjectInfo, block: number): Buffer {
-    return entryId('block', this.#store.url, key, etag, size, this.#blockSize, block)
+    return entryId('block', ...this.#place, key, etag, size, this.#blockSize, block)
   }
 
   async #known(key: string): Promise<ObjectInfo | undefined> {

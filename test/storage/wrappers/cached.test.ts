@@ -107,6 +107,19 @@ describe('what was read once', () => {
     expect(other.take()).toEqual(['get k'])
   })
 
+  test('is not there for a bucket of the same name on another server', async () => {
+    const at = (endpoint: string) => {
+      const inner = new MemoryStore('bucket')
+      const spec = { url: inner.url, options: { endpoint } }
+      return { inner, store: open(layer(inner, spec, {}), { immutable: true }).store }
+    }
+    const [one, two] = [at('http://one'), at('http://two')]
+    await one.inner.put('k', bytesOf('of one'))
+    await two.inner.put('k', bytesOf('of two'))
+    expect(await textAt(one.store, 'k')).toBe('of one')
+    expect(await textAt(two.store, 'k')).toBe('of two')
+  })
+
   test('is never older than the object: a change is seen at the next get', async () => {
     const { inner, store, take } = open()
     for (const text of ['one', 'two', 'six', 'eleven', '']) {
