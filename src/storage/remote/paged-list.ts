@@ -1,6 +1,7 @@
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { compareKeys } from '../keys.ts'
 import type { ListEntry, ListOptions } from '../types.ts'
+import { ListingCheck } from './listing-check.ts'
 
 /** One answer of a listing: keys and prefixes relative to the store, in any order. */
 export interface ListPage {
@@ -36,34 +37,27 @@ function nameOf(entry: ListEntry): string {
 export async function* pagedList(listing: PagedListing): AsyncGenerator<ListEntry> {
   const { url, prefix, options, fetchPage, hasAfter } = listing
   const { signal, startAfter = '' } = options
-  const wrong = (reason: string) => new HeadraceError('E_CORRUPT', `cannot list ${url}: ${reason}`, { url })
+  const check = new ListingCheck(prefix, url)
   throwIfAborted(signal, 'list')
   // A page that nobody waits for any more is ended with the listing.
   const stop = new AbortController()
   const onAbort = () => stop.abort(signal?.reason)
   signal?.addEventListener('abort', onAbort, { once: true })
   try {
-    let last = ''
-    let token: string | undefined
     let next: Promise<ListPage> | undefined = fetchPage(undefined, stop.signal)
     while (next !== undefined) {
       const page: ListPage = await next
       throwIfAborted(signal, 'list')
-      if (page.token !== undefined && page.token === token) throw wrong('the next page is the same one again')
-      token = page.token
-      next = token === undefined ? undefined : fetchPage(token, stop.signal)
+      check.goesOn(page.token)
+      next = page.token === undefined ? undefined : fetchPage(page.token, stop.signal)
       // Its failure is told when its turn comes, or not at all.
       next?.catch(() => {})
       const sorted = [...page.entries].sort((a, b) => compareKeys(nameOf(a), nameOf(b)))
       for (const entry of sorted) {
         throwIfAborted(signal, 'list')
         const name = nameOf(entry)
-        if (!name.startsWith(prefix)) throw wrong('there are other keys in it than were asked for')
-        const order = last === '' ? 1 : compareKeys(name, last)
         // A prefix that two pages share is listed on both.
-        if (order === 0) continue
-        if (order < 0) throw wrong('its keys are not in the order of their bytes')
-        last = name
+        if (!check.isNew(name)) continue
         const within = entry.kind === 'prefix' && startAfter.startsWith(name)
         if (within ? await hasAfter(name) : compareKeys(name, startAfter) > 0) yield entry
       }
