@@ -281,7 +281,9 @@ bool JpegReader::describe() {
   out.vertical = gray ? 1 : info_.comp_info[0].v_samp_factor;
   for (int c = 0; c < out.count; c++) {
     const jpeg_component_info& from = info_.comp_info[c];
-    const JQUANT_TBL* quantisation = from.quant_table != nullptr ? from.quant_table : info_.quant_tbl_ptrs[from.quant_tbl_no];
+    // libjpeg looks at the number only when it begins a scan itself.
+    const bool numbered = from.quant_tbl_no >= 0 && from.quant_tbl_no < NUM_QUANT_TBLS;
+    const JQUANT_TBL* quantisation = from.quant_table != nullptr ? from.quant_table : numbered ? info_.quant_tbl_ptrs[from.quant_tbl_no] : nullptr;
     if (quantisation == nullptr) return false;
     QuantTable table;
     std::copy(std::begin(quantisation->quantval), std::end(quantisation->quantval), table.begin());

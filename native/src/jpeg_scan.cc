@@ -22,6 +22,9 @@ bool JpegScan::begin(const jpeg_decompress_struct& info) {
   int across = 1, down = 1;
   for (int c = 0; c < count_; c++) {
     const jpeg_component_info& from = info.comp_info[c];
+    // libjpeg looks at these numbers only when it begins the scan itself.
+    const auto isTable = [](int number) { return number >= 0 && number < NUM_HUFF_TBLS; };
+    if (!isTable(from.dc_tbl_no) || !isTable(from.ac_tbl_no)) return false;
     const JHUFF_TBL* dc = info.dc_huff_tbl_ptrs[from.dc_tbl_no];
     const JHUFF_TBL* ac = info.ac_huff_tbl_ptrs[from.ac_tbl_no];
     if (info.cur_comp_info[c] != &from || dc == nullptr || ac == nullptr) return false;
