@@ -2,11 +2,11 @@ import type { Results } from './results.ts'
 import { rows } from './targets.ts'
 
 /** Around the table in the README, which the benchmark writes anew. */
-export const OPENING = '<!-- from bench/results/storage.json -->'
+const OPENING = '<!-- from bench/results/storage.json -->'
 const CLOSING = '<!-- end of it -->'
 
 /** What is promised and what was measured, as Markdown; what missed its target is bold. */
-export function summary(results: Results): string {
+function summary(results: Results): string {
   const body = rows(results).map(({ what, target, ours, against, ratio, met }) => {
     const value = ratio === '-' ? ours : `${ours} (${ratio})`
     return `| ${what} | ${target} | ${met === false ? `**${value}**` : value} | ${against} |`

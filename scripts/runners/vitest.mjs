@@ -4,6 +4,9 @@ import { join } from 'node:path'
 import { root, run } from './command.mjs'
 import { counted } from './report.mjs'
 
+/** All tests take their time on a slow machine. */
+const LIMIT_MS = 30 * 60_000
+
 /** @param {string} path */
 async function readJson(path) {
   try {
@@ -36,14 +39,8 @@ export const vitest = {
     const folder = await mkdtemp(join(tmpdir(), 'headrace-vitest-'))
     try {
       const file = join(folder, 'results.json')
-      const outcome = await run([
-        'vitest',
-        'run',
-        '--coverage',
-        '--reporter=default',
-        '--reporter=json',
-        `--outputFile.json=${file}`,
-      ])
+      const line = ['vitest', 'run', '--coverage', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+      const outcome = await run(line, { limit: LIMIT_MS })
       const result = counted(outcome, countsOf(await readJson(file)))
       const coverage = await readJson(join(root, 'coverage', 'coverage-summary.json'))
       return coverage === undefined ? result : { ...result, note: `${coverage.total.lines.pct} % of lines covered` }
