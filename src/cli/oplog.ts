@@ -213,7 +213,10 @@ function planFacts(
   return [
     ['log', path],
     ['operations', counts.length === 0 ? 'none' : counts.join(', ')],
-    ['keys', strip === '' ? `as they are, below ${to}` : `${strip}… becomes ${to.replace(/\/?$/, '/')}…`],
+    [
+      'keys',
+      strip === '' ? `as they are, s3://b/k as s3/b/k, below ${to}` : `${strip}… becomes ${to.replace(/\/?$/, '/')}…`,
+    ],
     ...Object.entries(skipped).map(([reason, n], i): [string, string] => [
       i === 0 ? 'left out' : '',
       `${number(n)} ${reason}`,

@@ -84,6 +84,9 @@ function normalized(url: string): string {
   return /^[a-z][a-z0-9+.-]*:\/\/[^/]+$/i.test(url) ? `${url}/` : url
 }
 
+/** Left where URLs have nothing in common: `s3://b/k` is the key `s3/b/k`, for no file has a name with `//` in it. */
+const SCHEME = /^([a-z][a-z0-9+.-]*):\/\/+/i
+
 /** What both begin with. */
 function common(a: string, b: string): string {
   if (b.startsWith(a)) return a
@@ -107,7 +110,7 @@ function stepOf(record: OpRecord, strip: string, start: number): ReplayStep {
   const { op, url, bytes, offset } = record
   const action = ACTIONS[op as keyof typeof ACTIONS]
   // Paths of files are keys without the slash that they begin with.
-  const key = normalized(url).slice(strip.length).replace(/^\/+/, '')
+  const key = normalized(url).slice(strip.length).replace(SCHEME, '$1/').replace(/^\/+/, '')
   const step = { action, op, at: record.start - start, key, bytes, objects: record.objects }
   // Logs of others do not say where a range began.
   return op === 'GET_RANGE' ? { ...step, range: { offset: offset ?? 0, length: bytes } } : step

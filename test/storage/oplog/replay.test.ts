@@ -106,13 +106,23 @@ describe('the plan of a replay', () => {
     expect(await keysOf(['x', 'd/y'])).toEqual(['x', 'd/y'])
   })
 
+  test('makes folders of schemes where URLs have nothing in common, as in a log of copies', async () => {
+    expect(await keysOf(['s3://b/x', 'file:///data/x'])).toEqual(['s3/b/x', 'file/data/x'])
+    const path = await logOf([
+      { op: 'PUT', url: 's3://b/x', bytes: 3 },
+      { op: 'PUT', url: 'file:///data/x', bytes: 3 },
+    ])
+    expect((await replayOpLog(path, store, { speed: 'max' })).summary.failed).toBe(0)
+    expect(await listed(store)).toEqual(['file/data/x', 's3/b/x'])
+  })
+
   test('takes off what it is told to, and leaves out what lies elsewhere', async () => {
     const path = await logOf([{ url: 's3://b/p/a/1' }, { url: 's3://b/q/2' }])
     expect((await stepsOf(path, { strip: 's3://b/p/' })).map(({ key }) => key)).toEqual(['a/1'])
     expect((await planReplay(new OpLogReader(path), { strip: 's3://b/p/' })).skipped).toEqual({
       'GET: not below s3://b/p/': 1,
     })
-    expect((await stepsOf(path, { strip: '' })).map(({ key }) => key)).toEqual(['s3://b/p/a/1', 's3://b/q/2'])
+    expect((await stepsOf(path, { strip: '' })).map(({ key }) => key)).toEqual(['s3/b/p/a/1', 's3/b/q/2'])
   })
 
   test('maps the same whatever operations are asked for, and lists a whole bucket', async () => {
