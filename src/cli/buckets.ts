@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { HeadraceError } from '../errors.ts'
+import { HeadraceError, isHeadraceError } from '../errors.ts'
 import { locate, openStore } from '../storage/open.ts'
 import { removeObjects } from '../storage/transfer/index.ts'
 import type { Store } from '../storage/types.ts'
@@ -36,11 +36,22 @@ export function rbCommand(): Command {
           if (force === true)
             await removeObjects({ store, key: '' }, { recursive: true, force, onError: 'throw', signal: interrupted })
           // Of a local folder nothing is left then.
-          if (force !== true || store.localPath === undefined) await store.deleteContainer({ signal: interrupted })
+          if (force !== true || store.localPath === undefined) await remove(store)
         })
         print(`removed ${url}`)
       }
     })
+}
+
+/** What it says of a container that is not empty is joined by what the user can do. */
+async function remove(store: Store): Promise<void> {
+  try {
+    await store.deleteContainer?.({ signal: interrupted })
+  } catch (error) {
+    if (!isHeadraceError(error, 'E_STATE')) throw error
+    const hint = '--force deletes what is in it first'
+    throw new HeadraceError('E_STATE', error.message, { hint, ...error.details })
+  }
 }
 
 function unsupported(url: string, done: string): HeadraceError {

@@ -1,5 +1,5 @@
 import { Command } from 'commander'
-import { isHeadraceError } from '../errors.ts'
+import { HeadraceError, isHeadraceError } from '../errors.ts'
 import { type ReadOptions, readObject } from '../storage/transfer/object-read.ts'
 import { type OpenPlace, OpenStores } from '../storage/transfer/place.ts'
 import { findObject } from '../storage/transfer/source.ts'
@@ -41,6 +41,13 @@ async function write(place: OpenPlace, options: ReadOptions): Promise<void> {
   } catch (error) {
     // A folder is not there as an object: the lookup says so.
     if (isHeadraceError(error, 'E_NOT_FOUND')) await findObject(place, interrupted)
+    // The library names its option, and the key.
+    if (isHeadraceError(error, 'E_USAGE') && error.details.offset !== undefined)
+      throw new HeadraceError(
+        'E_USAGE',
+        `the range begins at byte ${error.details.offset}, past the end of ${place.name(place.key)}`,
+        error.details,
+      )
     throw error
   }
 }

@@ -4,7 +4,7 @@ import { HeadraceError } from '../errors.ts'
 import { isAccount, openStore } from '../storage/open.ts'
 import { filterOf } from '../storage/transfer/filter.ts'
 import { folderPrefix, OpenStores } from '../storage/transfer/place.ts'
-import { folderIsThere } from '../storage/transfer/source.ts'
+import { folderIsThere, notThere } from '../storage/transfer/source.ts'
 import type { ListEntry, ObjectInfo } from '../storage/types.ts'
 import { flag } from './flags.ts'
 import { Lines } from './lines.ts'
@@ -37,6 +37,7 @@ export function lsCommand(): Command {
       ),
   )
     .option('--json', 'print a JSON document a line')
+    .addHelpText('after', '\nGlobs choose objects; without -r the folders are shown whatever they say.')
     .addHelpText('after', '\nExample:\n  headrace ls s3://demo/photos\n  headrace ls -r -l s3://demo --json')
     .action(async (url: string, flags: Flags) => {
       const lines = new Lines()
@@ -96,8 +97,7 @@ async function list(url: string, lines: Lines, flags: Flags): Promise<void> {
       const name = entry.kind === 'object' ? entry.key : entry.prefix
       if (entry.kind === 'prefix' || filter(name.slice(prefix.length))) await print(entry)
     }
-    if (!found && prefix !== '' && !(await folderIsThere(place, prefix, interrupted)))
-      throw new HeadraceError('E_NOT_FOUND', `${url} is not there`, { url })
+    if (!found && prefix !== '' && !(await folderIsThere(place, prefix, interrupted))) throw notThere(place)
   } finally {
     await stores.close()
   }

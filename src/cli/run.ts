@@ -50,12 +50,13 @@ export function watchInterrupts(): void {
 }
 
 /** What the user can do. The library names its options; here they are flags. */
-function printHint({ details: { hint } }: HeadraceError): void {
+export function printHint(hint: string | undefined): void {
   if (hint === undefined) return
   const text = hint
     .replace(/onError: '(\w+)'(?: or '(\w+)')?/, onErrorFlag)
     .replace('force: true', '--force')
     .replace('recursive: true', '-r')
+    .replace('the option include', '--include')
     .replace('without recursive', 'without -r')
     .replace('a larger ringBytes or ', '')
     .replace('batchSize', '--batch')
@@ -70,13 +71,13 @@ function onErrorFlag(_: string, first: string, second: string | undefined): stri
 export function reportError(error: unknown): number {
   if (interrupt.signal.aborted) {
     process.stderr.write('headrace: interrupted\n')
-    if (isHeadraceError(error, 'E_CANCELLED')) printHint(error)
+    if (isHeadraceError(error, 'E_CANCELLED')) printHint(error.details.hint)
     return EXIT.interrupted
   }
   const message = error instanceof Error ? error.message : String(error)
   const code = error instanceof HeadraceError ? ` [${error.code}]` : ''
   process.stderr.write(`headrace: ${oneLine(message)}${code}\n`)
-  if (error instanceof HeadraceError) printHint(error)
+  if (error instanceof HeadraceError) printHint(error.details.hint)
   if (verbose && error instanceof Error)
     process.stderr.write(`${error.stack}\n${error.cause === undefined ? '' : `cause: ${String(error.cause)}\n`}`)
   return error instanceof HeadraceError && error.code === 'E_USAGE' ? EXIT.usage : EXIT.failed

@@ -52,6 +52,10 @@ export function route(paths: readonly string[]): readonly [sources: string[], de
   const destination = paths.at(-1)
   if (destination === undefined || paths.length < 2)
     throw new HeadraceError('E_USAGE', `the destination is missing: only ${paths.join(' ')} was given`)
+  if (destination === '-')
+    throw new HeadraceError('E_USAGE', '- is standard input, and cannot be the destination', {
+      hint: '`headrace cat` writes to standard output; ./- is a file of that name',
+    })
   return [paths.slice(0, -1), destination]
 }
 

@@ -8,7 +8,7 @@ import type {
   TransferStep,
 } from '../storage/transfer/index.ts'
 import { duration, ProgressLine } from './progress.ts'
-import { EXIT, interrupted, oneLine, print, printJson } from './run.ts'
+import { EXIT, interrupted, oneLine, print, printHint, printJson } from './run.ts'
 import type { BulkFlags } from './transfer-flags.ts'
 import { given } from './values.ts'
 
@@ -42,6 +42,9 @@ function reportFailure({ url, code, message }: TransferFailure): void {
   process.stderr.write(`headrace: ${oneLine(text)} [${code}]\n`)
 }
 
+/** Many failures have one cause: each hint is told once, at the end. */
+const MOST_HINTS = 5
+
 /** "copied 24 objects, 3.1 MiB, in 1.2 s (2.6 MiB/s); 3 skipped" */
 function summary(report: TransferReport, dryRun: boolean): string {
   const { copied, bytes, skipped, deleted, failed, seconds } = report
@@ -68,6 +71,7 @@ export async function showTransfer(
   const line = new ProgressLine(flags.progress === true)
   const plan = (step: TransferStep) => (json ? process.stdout.write(`${JSON.stringify(step)}\n`) : print(told(step)))
   const opLog = flags.opLog === undefined ? undefined : await OpLogWriter.open(flags.opLog)
+  const hints = new Set<string>()
   const report = await run({
     ...given({ include, exclude, opLog }),
     dryRun,
@@ -76,6 +80,7 @@ export async function showTransfer(
     ...(line.enabled ? { onProgress: (progress: TransferProgress) => draw(line, label, progress) } : {}),
     onFailure: (failure) => {
       line.clear()
+      if (failure.hint !== undefined && hints.size < MOST_HINTS) hints.add(failure.hint)
       reportFailure(failure)
     },
     ...(dryRun ? { onStep: plan } : {}),
@@ -83,6 +88,7 @@ export async function showTransfer(
     line.clear()
     await opLog?.close()
   })
+  for (const hint of hints) printHint(hint)
   const { skipped, failed } = report
   const shown = onError === 'skip' ? { ...report, skipped: skipped + failed, failed: 0 } : report
   if (shown.failed > 0) process.exitCode = EXIT.partial

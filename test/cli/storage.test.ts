@@ -163,6 +163,11 @@ describe('stat, du and cat', () => {
     expect(await range('8-100')).toBe('89')
     expect((await headrace('cat', bucket)).stderr).toMatch(/ is a folder \[E_USAGE\]\n$/)
     expect((await headrace('cat', place('t'))).stderr).toMatch(/ is a folder \[E_USAGE\]\n$/)
+    expect(await headrace('cat', `${bucket}/a`, '--range', '11-')).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `headrace: the range begins at byte 11, past the end of ${bucket}/a [E_USAGE]\n`,
+    })
     expect(await headrace('cat', `${bucket}/no`)).toMatchObject({ code: 1, stdout: '' })
     expect(
       (
@@ -221,6 +226,23 @@ describe('cp, mv, sync and rm', () => {
     })
     expect(await copy('--on-error', 'throw')).toMatchObject({ code: 1, stdout: '', stderr: line })
     expect(await readTree(place('out'))).toEqual({ a: '1', z: '2' })
+  })
+
+  it('tell each hint once, after the failures', async () => {
+    await writeTree(place('t'), { a: '1', b: '2' })
+    const { code, stderr } = await headrace('cp', '-r', place('t'), 's3://nowhere')
+    expect(code).toBe(3)
+    expect(stderr.split('hint: ')).toEqual([
+      expect.stringMatching(/^(headrace: .*: cannot put s3:\/\/nowhere\/[ab]: NoSuchBucket.* \[E_NOT_FOUND\]\n){2}$/),
+      'check the name; `headrace mb` makes a bucket\n',
+    ])
+  })
+
+  it('say where patterns go', async () => {
+    for (const command of ['ls', 'rm', 'stat'])
+      expect((await headrace(command, `${bucket}/*.jpg`)).stderr).toBe(
+        `headrace: ${bucket}/*.jpg is not there [E_NOT_FOUND]\nhint: a pattern goes into --include, the folder stands alone\n`,
+      )
   })
 
   it('refuse collisions before anything is written', async () => {
@@ -289,7 +311,7 @@ describe('mb, rb and presign', () => {
     await writeTree(place('t'), { a: '1' })
     expect((await headrace('mb', bucket)).stderr).toContain('[E_EXISTS]')
     await ok('cp', '-r', place('t'), bucket)
-    expect((await headrace('rb', bucket)).stderr).toContain('[E_STATE]')
+    expect((await headrace('rb', bucket)).stderr).toMatch(/\[E_STATE\]\nhint: --force deletes what is in it first\n$/)
     expect(await ok('rb', '--force', bucket)).toBe(`removed ${bucket}\n`)
     expect((await headrace('ls', bucket)).stderr).toContain('[E_NOT_FOUND]')
     expect(await ok('mb', place('new/deep'))).toBe(`made ${place('new/deep')}\n`)
@@ -318,6 +340,8 @@ describe('mb, rb and presign', () => {
 describe('usage errors end with 2', () => {
   it.each([
     [['cp', 'a'], 'the destination is missing'],
+    [['cp', 's3://b/a', '-'], 'hint: `headrace cat` writes to standard output'],
+    [['mv', 's3://b/a', '-'], '- is standard input'],
     [['cp'], "missing required argument 'paths'"],
     [['cp', 'a', 'b', '--jobs', '0'], 'It must be a positive integer.'],
     [['cp', 'a', 'b', '--part-size', '8M'], 'It must be a size such as'],

@@ -31,9 +31,13 @@ async function holdsAny(store: Store, prefix: string, signal?: AbortSignal): Pro
   return false
 }
 
-function notThere(place: OpenPlace): HeadraceError {
+/** Shells leave a pattern as it is where no local file matches it, and in stores none is looked for. */
+const PATTERN = /[*?[{]/
+
+export function notThere(place: OpenPlace): HeadraceError {
   const name = place.name(place.key)
-  return new HeadraceError('E_NOT_FOUND', `${name} is not there`, { url: name })
+  const hint = PATTERN.test(place.key) ? 'a pattern goes into the option include, the folder stands alone' : undefined
+  return new HeadraceError('E_NOT_FOUND', `${name} is not there`, { url: name, ...(hint && { hint }) })
 }
 
 /** An object. E_NOT_FOUND; E_USAGE for a folder, with the hint. */

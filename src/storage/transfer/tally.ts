@@ -70,8 +70,9 @@ export class Tally {
   /** Throws what ends the whole transfer. */
   failed(url: string, error: unknown): void {
     if (this.#options.onError === 'throw' || isFatal(error)) throw error
-    const { code, message } = error as HeadraceError
-    const failure: TransferFailure = { url, code, message }
+    const { code, message, details } = error as HeadraceError
+    const { hint } = details
+    const failure: TransferFailure = { url, code, message, ...(hint !== undefined && { hint }) }
     this.#failed++
     this.#through++
     if (this.#failures.length < KEPT_FAILURES) this.#failures.push(failure)

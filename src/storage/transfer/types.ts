@@ -16,6 +16,8 @@ export interface TransferFailure {
   readonly url: string
   readonly code: ErrorCode
   readonly message: string
+  /** What can be done about it, where that is known. */
+  readonly hint?: string
 }
 
 export interface TransferProgress {
