@@ -209,6 +209,13 @@ interface Addon {
   destroySlot(slot: SlotHandle): void
   /** The slot's first `bytes` bytes as an ArrayBuffer, until `detach`. */
   leaseSlot(slot: SlotHandle, bytes: number): ArrayBuffer
+  /** A number by which every thread of the process may lease the slot's memory as it is now, until `unshareSlot`. */
+  shareSlot(slot: SlotHandle): number
+  /** All of a shared slot's memory, which stays valid until `detach` whatever becomes of the slot and its number. */
+  leaseShared(number: number): ArrayBuffer
+  unshareSlot(number: number): void
+  /** Numbers that are in use in the process. */
+  sharedSlots(): number
   /** Takes an ArrayBuffer's memory away: its length and that of every view becomes 0. */
   detach(buffer: ArrayBuffer): void
   decodeImages(job: DecodeJob): Promise<readonly NativeFault[]>

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <sys/mman.h>
 #include <unistd.h>
+#include <unordered_map>
 
 namespace headrace {
 
@@ -32,6 +33,49 @@ std::shared_ptr<SlotMemory> SlotMemory::create(size_t bytes, std::string& error)
 SlotMemory::~SlotMemory() {
   ::munmap(data_, size_);
   if (fd_ >= 0) ::close(fd_);
+}
+
+namespace {
+
+struct Table {
+  std::mutex mutex;
+  std::unordered_map<uint64_t, std::shared_ptr<SlotMemory>> memory;
+  uint64_t last = 0;  // numbers are not used again: a late one finds nothing instead of something else
+};
+
+// Never destroyed: threads may end after the process began to.
+Table& table() {
+  static Table* const shared = new Table;
+  return *shared;
+}
+
+}  // namespace
+
+uint64_t SharedSlots::add(std::shared_ptr<SlotMemory> memory) {
+  const std::lock_guard lock(table().mutex);
+  table().memory.emplace(++table().last, std::move(memory));
+  return table().last;
+}
+
+std::shared_ptr<SlotMemory> SharedSlots::find(uint64_t number) {
+  const std::lock_guard lock(table().mutex);
+  const auto found = table().memory.find(number);
+  return found == table().memory.end() ? nullptr : found->second;
+}
+
+bool SharedSlots::remove(uint64_t number) {
+  std::shared_ptr<SlotMemory> last;  // goes after the lock: unmapping takes long
+  const std::lock_guard lock(table().mutex);
+  const auto found = table().memory.find(number);
+  if (found == table().memory.end()) return false;
+  last = std::move(found->second);
+  table().memory.erase(found);
+  return true;
+}
+
+size_t SharedSlots::count() {
+  const std::lock_guard lock(table().mutex);
+  return table().memory.size();
 }
 
 bool Slot::grow(size_t bytes, std::string& error) {

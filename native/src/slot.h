@@ -27,6 +27,17 @@ class SlotMemory {
   size_t size_;
 };
 
+// Memory of slots that other threads may lease too, by number. The table holds it until the number is taken back; leases
+// that were made hold it after that. Any thread.
+class SharedSlots {
+ public:
+  static uint64_t add(std::shared_ptr<SlotMemory> memory);
+  // Null where there is no such number, or not any more.
+  static std::shared_ptr<SlotMemory> find(uint64_t number);
+  static bool remove(uint64_t number);
+  static size_t count();
+};
+
 class Slot {
  public:
   explicit Slot(std::shared_ptr<SlotMemory> memory) : memory_(std::move(memory)) {}

@@ -1,4 +1,4 @@
-// createSlot, growSlot, slotBytes, destroySlot, leaseSlot, detach
+// createSlot, growSlot, slotBytes, destroySlot, leaseSlot, shareSlot, leaseShared, unshareSlot, sharedSlots, detach
 #include "slot_binding.h"
 
 #include "bindings.h"
@@ -55,16 +55,10 @@ napi_value destroySlot(napi_env env, napi_callback_info info) {
   return undefinedValue(env);
 }
 
-napi_value leaseSlot(napi_env env, napi_callback_info info) {
-  size_t count = 2, bytes = 0;
-  napi_value arguments[2] = {};
-  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
-  const auto slot = slotOf(env, arguments[0]);
-  if (!slot || !getSize(env, arguments[1], "bytes", bytes)) return nullptr;
-  if (bytes > slot->size()) return throwType(env, "bytes", ("at most the slot's " + std::to_string(slot->size())).c_str()), nullptr;
-  slot->leased(bytes);
+// The memory's first `bytes` bytes as an ArrayBuffer.
+napi_value lease(napi_env env, std::shared_ptr<SlotMemory> memory, size_t bytes) {
   // The lease holds the mapping: the buffer stays valid whatever becomes of the slot.
-  auto* held = new std::shared_ptr<SlotMemory>(slot->memory());
+  auto* held = new std::shared_ptr<SlotMemory>(std::move(memory));
   napi_value buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(
       env, (*held)->data(), bytes, [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<SlotMemory>*>(hint); }, held,
@@ -80,6 +74,47 @@ napi_value leaseSlot(napi_env env, napi_callback_info info) {
   adjustCount(env, -static_cast<int64_t>(bytes));
   return buffer;
 }
+
+napi_value leaseSlot(napi_env env, napi_callback_info info) {
+  size_t count = 2, bytes = 0;
+  napi_value arguments[2] = {};
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  const auto slot = slotOf(env, arguments[0]);
+  if (!slot || !getSize(env, arguments[1], "bytes", bytes)) return nullptr;
+  if (bytes > slot->size()) return throwType(env, "bytes", ("at most the slot's " + std::to_string(slot->size())).c_str()), nullptr;
+  slot->leased(bytes);
+  return lease(env, slot->memory(), bytes);
+}
+
+napi_value shareSlot(napi_env env, napi_callback_info info) {
+  size_t count = 1;
+  napi_value argument = nullptr;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+  const auto slot = slotOf(env, argument);
+  return slot ? numberValue(env, static_cast<double>(SharedSlots::add(slot->memory()))) : nullptr;
+}
+
+napi_value leaseShared(napi_env env, napi_callback_info info) {
+  size_t count = 1, number = 0;
+  napi_value argument = nullptr;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+  if (!getSize(env, argument, "number", number)) return nullptr;
+  auto memory = SharedSlots::find(number);
+  if (!memory) return throwType(env, "number", "that of a shared slot"), nullptr;
+  const size_t bytes = memory->size();
+  return lease(env, std::move(memory), bytes);
+}
+
+napi_value unshareSlot(napi_env env, napi_callback_info info) {
+  size_t count = 1, number = 0;
+  napi_value argument = nullptr;
+  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
+  if (!getSize(env, argument, "number", number)) return nullptr;
+  if (!SharedSlots::remove(number)) return throwType(env, "number", "that of a shared slot"), nullptr;
+  return undefinedValue(env);
+}
+
+napi_value sharedSlots(napi_env env, napi_callback_info) { return numberValue(env, static_cast<double>(SharedSlots::count())); }
 
 napi_value detach(napi_env env, napi_callback_info info) {
   size_t count = 1;
@@ -109,6 +144,10 @@ void bindSlot(napi_env env, napi_value exports) {
   bind(env, exports, "slotBytes", slotBytes);
   bind(env, exports, "destroySlot", destroySlot);
   bind(env, exports, "leaseSlot", leaseSlot);
+  bind(env, exports, "shareSlot", shareSlot);
+  bind(env, exports, "leaseShared", leaseShared);
+  bind(env, exports, "unshareSlot", unshareSlot);
+  bind(env, exports, "sharedSlots", sharedSlots);
   bind(env, exports, "detach", detach);
 }
 

@@ -34,20 +34,20 @@ export function cpCommand(): Command {
     )
     .action(async (paths: string[], flags: Flags) => {
       const [sources, destination] = route(paths)
-      const { recursive, jobs, partSize, resume } = flags
+      const { recursive, jobs, partSize, workers, resume } = flags
       if (sources.includes('-')) return copyInput(sources, destination, flags)
       await showTransfer('copying', flags, (options) =>
-        copyObjects(sources, destination, { ...options, ...given({ recursive, jobs, partSize, resume }) }),
+        copyObjects(sources, destination, { ...options, ...given({ recursive, jobs, partSize, workers, resume }) }),
       )
     })
 }
 
 /** Standard input becomes one object. */
 async function copyInput(sources: readonly string[], to: string, flags: Flags): Promise<void> {
-  const { partSize, json, progress } = flags
+  const { partSize, workers, json, progress } = flags
   if (sources.length > 1 || flags.dryRun === true || flags.recursive === true)
     throw new HeadraceError('E_USAGE', '- must be the only source, without -r and --dry-run')
-  const stores = new OpenStores(given({ partSize }))
+  const stores = new OpenStores(given({ partSize, workers }))
   const line = new ProgressLine(progress === true)
   try {
     const place = await stores.at(to)

@@ -19,9 +19,9 @@ export function mvCommand(): Command {
     .addHelpText('after', '\nExample:\n  headrace mv -r s3://demo/incoming s3://demo/done')
     .action(async (paths: string[], flags: MovingFlags & { recursive?: boolean }) => {
       const [sources, destination] = route(paths)
-      const { recursive, jobs, partSize, resume } = flags
+      const { recursive, jobs, partSize, workers, resume } = flags
       await showTransfer('moving', flags, (options) =>
-        moveObjects(sources, destination, { ...options, ...given({ recursive, jobs, partSize, resume }) }),
+        moveObjects(sources, destination, { ...options, ...given({ recursive, jobs, partSize, workers, resume }) }),
       )
     })
 }

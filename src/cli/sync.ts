@@ -26,11 +26,11 @@ asked for before anything is copied, and of local files computed.`,
     .addHelpText('after', GLOB_HELP)
     .addHelpText('after', '\nExample:\n  headrace sync s3://demo/photos photos --delete --dry-run')
     .action(async (source: string, destination: string, flags: Flags) => {
-      const { jobs, partSize, resume, checksum } = flags
+      const { jobs, partSize, workers, resume, checksum } = flags
       await showTransfer('syncing', flags, (options) =>
         syncObjects(source, destination, {
           ...options,
-          ...given({ jobs, partSize, resume, checksum, delete: flags.delete }),
+          ...given({ jobs, partSize, workers, resume, checksum, delete: flags.delete }),
         }),
       )
     })

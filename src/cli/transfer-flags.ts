@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander'
 import { HeadraceError } from '../errors.ts'
 import type { BulkOptions, MovingOptions } from '../storage/transfer/index.ts'
 import { flag } from './flags.ts'
-import { count, size } from './values.ts'
+import { count, countFromZero, size } from './values.ts'
 
 /** What the flags of all transfers give. */
 export interface BulkFlags extends Pick<BulkOptions, 'include' | 'exclude' | 'dryRun'> {
@@ -12,7 +12,7 @@ export interface BulkFlags extends Pick<BulkOptions, 'include' | 'exclude' | 'dr
   progress?: boolean
 }
 
-export type MovingFlags = BulkFlags & Pick<MovingOptions, 'jobs' | 'partSize' | 'resume'>
+export type MovingFlags = BulkFlags & Pick<MovingOptions, 'jobs' | 'partSize' | 'resume' | 'workers'>
 
 function repeated(flags: string, description: string): Option {
   return new Option(flags, description).argParser((text: string, before: readonly string[] = []) => [...before, text])
@@ -43,6 +43,12 @@ export function movingFlags(command: Command): Command {
     command
       .addOption(flag('--jobs <n>', 'objects under way at once', { parse: count, shown: '32' }))
       .addOption(flag('--part-size <bytes>', 'of parts of larger objects', { parse: size, shown: '8MiB' }))
+      .addOption(
+        flag('--workers <n>', 'threads of a store that is no local folder, each with its own connections', {
+          parse: countFromZero,
+          shown: '0',
+        }),
+      )
       .option('--resume', 'take up uploads of large objects that were interrupted'),
   )
 }

@@ -11,6 +11,8 @@ export type { RemoteOptions } from './remote/types.ts'
 export type { S3CredentialProvider, S3Credentials } from './s3/credentials.ts'
 export type { S3StoreOptions } from './s3/options.ts'
 export { openStoreSpec } from './spec.ts'
+export type { MemberReport } from './threads/member.ts'
+export { type ThreadOptions, type ThreadReport, threaded } from './threads/threaded.ts'
 export {
   type BulkOptions,
   copyObjects,

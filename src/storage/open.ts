@@ -1,8 +1,9 @@
 import { fileURLToPath } from 'node:url'
-import { knownOptions } from '../checks.ts'
+import { knownOptions, nonNegativeInteger } from '../checks.ts'
 import { AZ_URL_OPTIONS } from './az/option-names.ts'
 import { GS_URL_OPTIONS } from './gs/option-names.ts'
 import { S3_URL_OPTIONS } from './s3/option-names.ts'
+import { keepSecrets } from './secrets.ts'
 import type { Store } from './types.ts'
 import {
   absolutePath,
@@ -43,17 +44,17 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
     },
   },
   az: {
-    options: AZ_URL_OPTIONS,
+    options: [...AZ_URL_OPTIONS, 'workers'],
     container: 2,
     open: async (location, options) => (await import('./az/store.ts')).openAzStore(location, options),
   },
   gs: {
-    options: GS_URL_OPTIONS,
+    options: [...GS_URL_OPTIONS, 'workers'],
     container: 1,
     open: async (location, options) => (await import('./gs/store.ts')).openGsStore(location, options),
   },
   s3: {
-    options: S3_URL_OPTIONS,
+    options: [...S3_URL_OPTIONS, 'workers'],
     container: 1,
     open: async (location, options) => (await import('./s3/store.ts')).openS3Store(location, options),
   },
@@ -85,11 +86,23 @@ export function knowsOption(url: string, name: string): boolean {
 /**
  * Opens a store by its URL (`file:///data`, `s3://bucket/prefix`, `mem://scratch`) or by the path of a directory. Strings are literal:
  * `%41` in one is three characters. A URL object is decoded as URLs are. `options` win over the URL's query.
+ * `workers`: so many worker threads do the transfers, see `threaded`; 0 (the default) for none.
  * E_UNSUPPORTED names the schemes there are.
  */
 export async function openStore(url: string | URL, options: StoreOptions = {}): Promise<Store> {
   const text = typeof url === 'string' ? url : url.protocol === 'file:' ? `file://${fileURLToPath(url)}` : url.href
   const { scheme, location, options: query } = parseStoreUrl(text, SCHEMES)
-  if (scheme === undefined) return (await import('./file/file.ts')).openFileStore(location, options)
-  return formOf(scheme, SCHEMES, text).open(location, { ...query, ...options })
+  const { workers = 0, ...given }: StoreOptions = { ...query, ...options }
+  const threads = nonNegativeInteger(
+    'workers',
+    typeof workers === 'string' && workers !== '' ? Number(workers) : workers,
+  )
+  const store = await open(scheme, location, given, text)
+  keepSecrets(store.spec, given)
+  return threads === 0 ? store : (await import('./threads/threaded.ts')).threaded(store, { workers: threads })
+}
+
+async function open(scheme: string | undefined, location: string, given: StoreOptions, text: string): Promise<Store> {
+  if (scheme === undefined) return (await import('./file/file.ts')).openFileStore(location, given)
+  return formOf(scheme, SCHEMES, text).open(location, given)
 }

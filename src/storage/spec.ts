@@ -12,6 +12,7 @@ export async function openStoreSpec({ url, options, wrappers = [] }: StoreSpec):
     const given = wrapper.options as never
     if (name === 'withRetry') store = (await import('./wrappers/with-retry.ts')).withRetry(store, given)
     else if (name === 'limited') store = (await import('./wrappers/limited.ts')).limited(store, given)
+    else if (name === 'threaded') store = (await import('./threads/threaded.ts')).threaded(store, given)
     else store = (await import('./wrappers/cached.ts')).cached(store, given)
   }
   return store

@@ -59,7 +59,7 @@ export interface DeleteResult {
 
 /** A wrapper around a store, as plain data: its name, and what it was given. */
 export interface WrapperSpec {
-  readonly name: 'withRetry' | 'limited' | 'cached'
+  readonly name: 'withRetry' | 'limited' | 'cached' | 'threaded'
   readonly options: Readonly<Record<string, unknown>>
 }
 

@@ -107,6 +107,8 @@ export interface StoreTraits {
   readonly timeError?: number
   /** Of the odd keys, those that the protocol cannot keep. */
   readonly without?: readonly string[]
+  /** Sets of keys that are tried, each in a store of its own; 40. */
+  readonly keySets?: number
 }
 
 const LETTERS = ['a', 'b', '-', '.', '0', 'é', '\u{1f600}', '\uff21']
@@ -129,6 +131,7 @@ export function storeConformance(
     letters = LETTERS,
     timeError = 0,
     without = [],
+    keySets = 40,
   } = traits
   const ODD = ODD_KEYS.filter((key) => !without.includes(key))
 
@@ -549,7 +552,7 @@ export function storeConformance(
               }
             },
           ),
-          { numRuns: 40 },
+          { numRuns: keySets },
         )
       })
     })

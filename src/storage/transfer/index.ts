@@ -82,8 +82,8 @@ async function transfer(
   settings: TransferSettings,
   moves: boolean,
 ): Promise<TransferReport> {
-  const { partSize, recursive, opLog } = settings
-  const stores = new OpenStores({ partSize, ...(moves ? {} : UNSYNCED) }, opLog)
+  const { partSize, workers, recursive, opLog } = settings
+  const stores = new OpenStores({ partSize, workers, ...(moves ? {} : UNSYNCED) }, opLog)
   try {
     const route = await routeOf(stores, placesOf(from, 'from'), to, settings, recursive)
     const run = new TransferRun(route.destination, settings)
@@ -132,7 +132,10 @@ export function moveObjects(
 export function syncObjects(from: Place, to: Place, options: SyncOptions = {}): Promise<TransferReport> {
   return transferred(async () => {
     const settings = syncSettings(options)
-    const stores = new OpenStores({ partSize: settings.partSize, ...UNSYNCED }, settings.opLog)
+    const stores = new OpenStores(
+      { partSize: settings.partSize, workers: settings.workers, ...UNSYNCED },
+      settings.opLog,
+    )
     try {
       const { sources, destination, overlaps } = await routeOf(stores, [from], to, settings, true)
       const [source] = sources

@@ -1,4 +1,12 @@
-import { booleanOption, knownOptions, oneOf, positiveInteger, progressOption, show } from '../../checks.ts'
+import {
+  booleanOption,
+  knownOptions,
+  nonNegativeInteger,
+  oneOf,
+  positiveInteger,
+  progressOption,
+  show,
+} from '../../checks.ts'
 import { HeadraceError, userCallback } from '../../errors.ts'
 import type { OpSink } from '../oplog/types.ts'
 import { type Filter, filterOf } from './filter.ts'
@@ -15,7 +23,7 @@ const BULK_OPTIONS = [
   'onStep',
   'onFailure',
 ] as const
-const MOVING_OPTIONS = [...BULK_OPTIONS, 'jobs', 'partSize', 'windowBytes', 'resume'] as const
+const MOVING_OPTIONS = [...BULK_OPTIONS, 'jobs', 'partSize', 'windowBytes', 'resume', 'workers'] as const
 const TRANSFER_OPTIONS = [...MOVING_OPTIONS, 'recursive'] as const satisfies readonly (keyof TransferOptions)[]
 const SYNC_OPTIONS = [...MOVING_OPTIONS, 'delete', 'checksum'] as const satisfies readonly (keyof SyncOptions)[]
 const REMOVE_OPTIONS = [...BULK_OPTIONS, 'recursive', 'force'] as const satisfies readonly (keyof RemoveOptions)[]
@@ -44,6 +52,7 @@ export interface MovingSettings extends BulkSettings {
   readonly partSize: number
   readonly windowBytes: number
   readonly resume: boolean
+  readonly workers: number
 }
 
 export interface TransferSettings extends MovingSettings {
@@ -83,6 +92,7 @@ function movingSettings(given: MovingOptions): MovingSettings {
     partSize: positiveInteger('partSize', given.partSize ?? 8 * MiB),
     windowBytes: positiveInteger('windowBytes', given.windowBytes ?? 64 * MiB),
     resume: booleanOption('resume', given.resume ?? false),
+    workers: nonNegativeInteger('workers', given.workers ?? 0),
   }
 }
 

@@ -90,6 +90,8 @@ export interface MovingOptions extends BulkOptions {
    * cancelled; false. Not while another process may write the same object.
    */
   readonly resume?: boolean
+  /** Worker threads of each store behind HTTP that is opened for this; 0 (the default): none. */
+  readonly workers?: number
 }
 
 export interface TransferOptions extends MovingOptions {

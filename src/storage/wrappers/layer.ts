@@ -1,3 +1,4 @@
+import { keepSecrets, secretsOf } from '../secrets.ts'
 import type { Store, StoreSpec, WrapperSpec } from '../types.ts'
 
 type Calls = Omit<Store, 'url' | 'spec'>
@@ -30,5 +31,7 @@ export function layer(inner: Store, spec: StoreSpec, calls: LayerCalls): Store {
 
 /** A store's spec with one more wrapper around it. */
 export function wrappedSpec({ spec }: Store, name: WrapperSpec['name'], options: WrapperSpec['options']): StoreSpec {
-  return { ...spec, wrappers: [...(spec.wrappers ?? []), { name, options }] }
+  const wrapped = { ...spec, wrappers: [...(spec.wrappers ?? []), { name, options }] }
+  keepSecrets(wrapped, secretsOf(spec))
+  return wrapped
 }
