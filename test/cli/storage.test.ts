@@ -56,6 +56,21 @@ describe('a folder of pictures', () => {
   })
 })
 
+describe('--workers', () => {
+  it('gives the store threads, which are no option of local folders', async () => {
+    const copied = JSON.parse(await ok('cp', '-r', PHOTOS, `${bucket}/photos`, '--workers', '2', '--json')) as object
+    expect(copied).toMatchObject({ copied: 25, failed: 0 })
+    const connections = new Set(server.requests.entries.slice(-25).map(({ connection }) => connection))
+    expect(connections.size).toBeGreaterThan(1)
+    await ok('sync', `${bucket}/photos`, place('back'), '--workers', '2')
+    expect((await shell(`diff -r ${PHOTOS} ${place('back')} && echo same`)).stdout).toBe('same\n')
+    await ok('mv', '-r', `${bucket}/photos`, place('moved'), '--workers', '1')
+    expect((await shell(`diff -r ${PHOTOS} ${place('moved')} && echo same`)).stdout).toBe('same\n')
+    const { code, stderr } = await headrace('cp', '-r', PHOTOS, `${bucket}/photos`, '--workers', '65')
+    expect([code, stderr]).toEqual([2, 'headrace: workers must be an integer from 1 to 64, but got 65 [E_USAGE]\n'])
+  })
+})
+
 describe('ls', () => {
   it('shows one level, or all; every slash variant means the same', async () => {
     await writeTree(place('t'), { 'a b': '1', 'd/e': '22', 'd/f/g': '333' })

@@ -65,6 +65,41 @@ describe('arguments of the wrong kind', () => {
   })
 })
 
+describe('a shared slot', () => {
+  it('is the same memory in every lease, which outlives the slot and its number', () => {
+    const before = native.sharedSlots()
+    const slot = native.createSlot(8192)
+    const number = native.shareSlot(slot)
+    expect(native.sharedSlots()).toBe(before + 1)
+    const own = new Uint8Array(native.leaseSlot(slot, 8192))
+    const other = new Uint8Array(native.leaseShared(number))
+    own[8191] = 7
+    expect([other.length, other[8191]]).toEqual([8192, 7])
+    native.unshareSlot(number)
+    native.destroySlot(slot)
+    native.detach(own.buffer)
+    expect([own.length, other[8191]]).toEqual([0, 7])
+    native.detach(other.buffer)
+    expect(native.sharedSlots()).toBe(before)
+  })
+
+  it('keeps its memory where the slot grows, and is gone for good with its number', () => {
+    const slot = native.createSlot(4096)
+    const number = native.shareSlot(slot)
+    native.growSlot(slot, 8192)
+    expect(native.leaseShared(number).byteLength).toBe(4096)
+    native.unshareSlot(number)
+    expect(native.shareSlot(slot)).toBeGreaterThan(number)
+    for (const gone of [number, 0, 2 ** 40]) {
+      expect(() => native.leaseShared(gone)).toThrow('number must be that of a shared slot')
+      expect(() => native.unshareSlot(gone)).toThrow('number must be that of a shared slot')
+    }
+    expect(() => native.leaseShared(-1)).toThrow('number must be')
+    native.unshareSlot(number + 1)
+    expect(() => native.shareSlot({} as never)).toThrow('slot must be a slot that is not destroyed')
+  })
+})
+
 describe('a slot', () => {
   it('that is destroyed while it is leased stays readable until it is detached', () => {
     const slot = native.createSlot(2 ** 21)

@@ -19,6 +19,12 @@ import type {
 /** Entries of a listing that travel together, and ms after which fewer do. */
 const ENTRIES = 1000
 const PATIENCE = 20
+/**
+ * To wake the other thread costs more than anything else about an answer. Where answers were sent less than so many ms
+ * ago, the next ones wait for each other: for a share of what is under way, or so many ms.
+ */
+const GATHER = 1
+const GATHERED_SHARE = 1 / 4
 /** ms between reports of a store that is never idle. */
 const REPORT_EVERY = 250
 
@@ -63,6 +69,8 @@ export class Desk {
   #moved: ArrayBuffer[] = []
   #warnings: Warning[] = []
   #scheduled = false
+  #timer: NodeJS.Timeout | undefined
+  #sent = 0
   #store: Store | undefined
   #reported = 0
 
@@ -108,7 +116,8 @@ export class Desk {
       answer = { id, failure: failureData(error) }
     }
     if (trace !== undefined) answer.trace = this.#timed(trace)
-    if (scope === id) this.#controllers.delete(scope)
+    // What was to be opened is not there to be ended later.
+    if (scope !== undefined && (scope === id || answer.failure !== undefined)) this.#controllers.delete(scope)
     this.#answers.push(answer)
     this.#schedule()
   }
@@ -242,11 +251,19 @@ export class Desk {
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(() => this.#send())
+    setImmediate(() => {
+      this.#scheduled = false
+      if (this.#answers.length + this.#warnings.length === 0) return
+      const enough = this.#answers.length >= GATHERED_SHARE * this.#underWay.size
+      if (enough || performance.now() - this.#sent > GATHER) this.#send()
+      else this.#timer ??= setTimeout(() => this.#send(), GATHER)
+    })
   }
 
   #send(closed?: true): void {
-    this.#scheduled = false
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#sent = performance.now()
     const [answers, moved, warnings] = [this.#answers, this.#moved, this.#warnings]
     this.#answers = []
     this.#moved = []

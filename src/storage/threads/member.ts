@@ -4,8 +4,7 @@ import { Worker } from 'node:worker_threads'
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import type { CallOptions, Trace } from '../types.ts'
 import { failureData, failureOf } from './failure.ts'
-import type { Cancel, Close, FromThread, Operation, Operations, Question } from './messages.ts'
-import type { ThreadData } from './thread.ts'
+import type { Cancel, Close, FromThread, Operation, Operations, Question, ThreadData } from './messages.ts'
 
 /** ms that a thread has for closing its store. */
 const GRACE = 5_000
@@ -73,6 +72,11 @@ export class ThreadMember {
     return this.#waiting.size + this.#open
   }
 
+  /** Whether it takes no more calls. */
+  get gone(): boolean {
+    return this.#failure !== undefined || this.#closing !== undefined
+  }
+
   report(): MemberReport {
     const report = { calls: this.#calls, failed: this.#failed, active: this.#waiting.size }
     return this.#report === undefined ? report : { ...report, store: this.#report }
@@ -97,7 +101,7 @@ export class ThreadMember {
   ): Promise<Operations[N]['gives']> {
     return new Promise((resolve, reject) => {
       throwIfAborted(signal, does)
-      if (this.#failure !== undefined || this.#closing !== undefined) throw this.#gone()
+      if (this.gone) throw this.#gone()
       const id = ++this.#last
       let onAbort: (() => void) | undefined
       if (signal !== undefined && opens === undefined) {

@@ -5,13 +5,26 @@ import type {
   ListEntry,
   ListOptions,
   ObjectInfo,
+  StoreSpec,
   Trace,
   Unlisted,
   WriterOptions,
 } from '../types.ts'
+import type { StoreOptions } from '../url.ts'
 import type { FailureData } from './failure.ts'
 
 /** What a store's thread and its callers tell each other. All of it is plain data. */
+
+/** What a thread begins with. */
+export interface ThreadData {
+  readonly spec: StoreSpec
+  /** Options that are in no spec, for they are secret. */
+  readonly secrets: StoreOptions
+  /** Number of the slot that all threads share. */
+  readonly memory: number
+  /** Of the thread that asks. */
+  readonly clock: number
+}
 
 /** A piece of the memory that all threads of a store share. */
 export interface Room {

@@ -1,23 +1,11 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { native } from '../../native.ts'
 import { openStoreSpec } from '../spec.ts'
-import type { StoreSpec } from '../types.ts'
-import type { StoreOptions } from '../url.ts'
 import { clock } from './clock.ts'
 import { Desk } from './desk.ts'
-import type { ToThread } from './messages.ts'
+import type { ThreadData, ToThread } from './messages.ts'
 
 /** A worker thread of a store: opens a store of its own and answers what it is asked. */
-
-export interface ThreadData {
-  readonly spec: StoreSpec
-  /** Options that are in no spec, for they are secret. */
-  readonly secrets: StoreOptions
-  /** Number of the slot that all threads share. */
-  readonly memory: number
-  /** Of the thread that asks. */
-  readonly clock: number
-}
 
 const { spec, secrets, memory, clock: theirs } = workerData as ThreadData
 

@@ -68,11 +68,22 @@ export class ThreadedWriter implements ObjectWriter {
   abort(): Promise<void> {
     if (this.#state !== 'open') return this.#aborted ?? Promise.resolve()
     this.#end('aborted, or failed')
-    // A thread that has died has dropped it.
-    this.#aborted = this.#member.call('abort', { of: this.#of }).catch((error) => {
-      if (!(error instanceof HeadraceError && (error.code === 'E_SERVER' || error.code === 'E_STATE'))) throw error
-    }) as Promise<void>
+    this.#aborted = this.#drop()
     return this.#aborted
+  }
+
+  async #drop(): Promise<void> {
+    try {
+      await this.#opened
+    } catch {
+      return
+    }
+    try {
+      await this.#member.call('abort', { of: this.#of })
+    } catch (error) {
+      // A thread that is gone has dropped it.
+      if (!this.#member.gone) throw error
+    }
   }
 
   /** A few pieces on their way, so that copying and sending overlap; all have arrived before this returns. */
