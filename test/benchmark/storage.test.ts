@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { benchStorage, STORAGE_OPS } from '../../src/benchmark/storage/index.ts'
 import type { BenchStorageProgress } from '../../src/benchmark/storage/types.ts'
 import type { ErrorCode } from '../../src/errors.ts'
+import { DirectStore } from '../../src/storage/direct/direct.ts'
 import { FileStore } from '../../src/storage/file/file.ts'
 import { MemoryStore } from '../../src/storage/memory.ts'
 import { OpLogReader } from '../../src/storage/oplog/reader.ts'
@@ -50,6 +51,13 @@ describe('a benchmark of storage', () => {
     expect(report.peakRssBytes).toBeGreaterThan(2 ** 20)
     expect(await listed(store)).toEqual(['mine'])
     expect(fs.readdirSync(join(folder, 'store'))).toEqual(['mine'])
+  })
+
+  test('leaves no folder behind where files are read around the page cache', async () => {
+    const direct = new DirectStore(join(folder, 'direct'), { fallback: 'buffered' })
+    await direct.put('mine', bytesOf('x'))
+    await benchStorage(direct, { ...quick, op: 'get' })
+    expect(fs.readdirSync(join(folder, 'direct'))).toEqual(['mine'])
   })
 
   test('reads every object as often as any other, in an order that the seed says', async () => {

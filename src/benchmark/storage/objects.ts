@@ -108,7 +108,7 @@ export class BenchObjects {
 
   /** Object stores have none; one that is not empty stays. */
   async #removeFolders(): Promise<void> {
-    const directory = localDirectory(this.#store.url)
+    const directory = localDirectory(this.#store.url.replace(/^direct:/, 'file:'))
     if (directory === undefined) return
     const folder = join(directory, this.#set.folder)
     for (const path of [folder, join(folder, '..')]) await rmdir(path).catch(() => {})
