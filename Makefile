@@ -33,6 +33,15 @@ build: native dist/index.js ## install packages, compile the addon and the TypeS
 check: build ## static checks, native tests, a short fuzz run, vitest with coverage
 	@node scripts/check.mjs
 
+.PHONY: soak
+soak: build ## five minutes of a mixed load on S3 with faults: memory, sockets and files must stay flat
+	@node scripts/soak.mjs
+
+.PHONY: test-servers
+test-servers: build ## install real object servers where they are missing, and run the tests of storage against all of them
+	@sh scripts/servers/install.sh
+	@node scripts/test-servers.mjs
+
 .PHONY: bench
 bench: build ## run the benchmarks; ONLY=vision for those of one folder of bench/
 	@node scripts/bench.mjs $(ONLY)

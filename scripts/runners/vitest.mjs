@@ -16,6 +16,21 @@ async function readJson(path) {
   }
 }
 
+/**
+ * What was skipped, a line for each reason: a name that ends with one in brackets stands for all that is under it.
+ * @param {readonly { ancestorTitles: readonly string[], title: string, fullName: string }[]} tests
+ */
+function reasons(tests) {
+  /** @type {Map<string, number>} */
+  const counts = new Map()
+  for (const { ancestorTitles, title, fullName } of tests) {
+    const told = [...ancestorTitles, title].find((each) => / \(.*\)$/.test(each))
+    const line = told ?? `${fullName} (not on ${process.platform} ${process.arch})`
+    counts.set(line, (counts.get(line) ?? 0) + 1)
+  }
+  return [...counts].map(([line, count]) => (count === 1 ? line : `${line}: ${count} tests`))
+}
+
 /** Vitest's JSON report. A file that could not even be loaded has no tests in it, and counts as one that failed. */
 function countsOf(results) {
   if (results === undefined) return undefined
@@ -24,28 +39,36 @@ function countsOf(results) {
     assertionResults.filter(({ status }) => ['pending', 'skipped', 'todo'].includes(status)),
   )
   return {
-    left: skipped.map(({ fullName }) =>
-      /\(.*\)$/.test(fullName) ? fullName : `${fullName} (not on ${process.platform} ${process.arch})`,
-    ),
+    left: reasons(skipped),
     passed: results.numPassedTests,
     failed: results.numFailedTests + unloaded.length,
     skipped: results.numPendingTests + results.numTodoTests,
   }
 }
 
+/** @param {readonly string[]} args */
+async function results(args) {
+  const folder = await mkdtemp(join(tmpdir(), 'headrace-vitest-'))
+  try {
+    const file = join(folder, 'results.json')
+    const line = ['vitest', 'run', ...args, '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+    const outcome = await run(line, { limit: LIMIT_MS })
+    return counted(outcome, countsOf(await readJson(file)))
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+}
+
 export const vitest = {
   name: 'vitest',
   run: async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'headrace-vitest-'))
-    try {
-      const file = join(folder, 'results.json')
-      const line = ['vitest', 'run', '--coverage', '--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-      const outcome = await run(line, { limit: LIMIT_MS })
-      const result = counted(outcome, countsOf(await readJson(file)))
-      const coverage = await readJson(join(root, 'coverage', 'coverage-summary.json'))
-      return coverage === undefined ? result : { ...result, note: `${coverage.total.lines.pct} % of lines covered` }
-    } finally {
-      await rm(folder, { recursive: true })
-    }
+    const result = await results(['--coverage'])
+    const coverage = await readJson(join(root, 'coverage', 'coverage-summary.json'))
+    return coverage === undefined ? result : { ...result, note: `${coverage.total.lines.pct} % of lines covered` }
   },
+}
+
+/** The tests of some files or folders. @param {string} name @param {readonly string[]} files @returns {import('./report.mjs').Runner} */
+export function testsOf(name, files) {
+  return { name, run: () => results(files) }
 }

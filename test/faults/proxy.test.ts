@@ -28,7 +28,7 @@ const FAULTS: readonly ProxyFault[] = [
   { kind: 'black-hole' },
 ]
 
-describe.skipIf(versitygw.path === undefined)('a proxy in front of versitygw', () => {
+describe.skipIf(versitygw.path === undefined)(`a proxy in front of versitygw${versitygw.absent}`, () => {
   let server: RunningServer
   let direct: Store
   beforeAll(async () => {

@@ -1,23 +1,10 @@
-import { findProgram, type RunningServer, startServer } from './programs.ts'
+import { serverProgram } from './programs.ts'
 
-/** Azure's own emulator of the blob service, where it is installed. */
-export const azurite = {
-  path: findProgram('azurite-blob'),
-  start: (): Promise<RunningServer> =>
-    startServer(
-      azurite.path ?? 'azurite-blob',
-      (port) => [
-        '--blobHost',
-        '127.0.0.1',
-        '--blobPort',
-        `${port}`,
-        '--extentMemoryLimit',
-        '512',
-        '--skipApiVersionCheck',
-        '--disableTelemetry',
-        '--silent',
-        '--inMemoryPersistence',
-      ],
-      {},
-    ),
-}
+/** Azure's own emulator of the blob service. */
+export const azurite = serverProgram('azurite-blob', {
+  commandLine: (port) => [
+    ...['--blobHost', '127.0.0.1', '--blobPort', `${port}`],
+    ...['--inMemoryPersistence', '--extentMemoryLimit', '512'],
+    ...['--skipApiVersionCheck', '--disableTelemetry', '--silent'],
+  ],
+})

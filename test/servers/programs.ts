@@ -4,19 +4,33 @@ import { connect, createServer } from 'node:net'
 import { homedir, tmpdir } from 'node:os'
 import { delimiter, join } from 'node:path'
 
-/** Real servers that tests start where they are installed: in PATH, or below $PEERS. */
+/**
+ * Real servers that tests start where they are installed: below $HEADRACE_SERVERS (as scripts/servers/install.sh puts them
+ * there), $PEERS or the cache folder, or in PATH.
+ */
 
 export interface RunningServer {
-  /** http://127.0.0.1:port */
+  /** http://127.0.0.1:port, or https */
   readonly endpoint: string
   readonly folder: string
   stop(): Promise<void>
 }
 
+export interface ServerProgram {
+  /** undefined: not installed. */
+  readonly path: string | undefined
+  /** Behind the names of tests that are skipped without it: why. '' where it is installed. */
+  readonly absent: string
+  start(): Promise<RunningServer>
+}
+
+const CACHE = join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'headrace', 'servers')
+
 /** The path of a program; undefined where it is not installed. */
-export function findProgram(name: string): string | undefined {
-  const peers = process.env.PEERS ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'peers')
-  for (const folder of [join(peers, 'bin'), ...(process.env.PATH ?? '').split(delimiter)]) {
+function findProgram(name: string): string | undefined {
+  const { HEADRACE_SERVERS, PEERS, PATH = '' } = process.env
+  const folders = [HEADRACE_SERVERS, PEERS, CACHE].flatMap((folder) => (folder ? [join(folder, 'bin')] : []))
+  for (const folder of [...folders, ...PATH.split(delimiter)]) {
     const path = join(folder, name)
     try {
       accessSync(path, constants.X_OK)
@@ -47,11 +61,7 @@ function answers(port: number): Promise<boolean> {
 }
 
 /** Starts a program that serves on a port, and waits until it does. What it kept goes with it. */
-export async function startServer(
-  program: string,
-  commandLine: (port: number, folder: string) => readonly string[],
-  env: Readonly<Record<string, string>>,
-): Promise<RunningServer> {
+async function startServer(program: string, { commandLine, env, scheme }: ServerStart): Promise<RunningServer> {
   const port = await freePort()
   const folder = mkdtempSync(join(tmpdir(), 'headrace-server-'))
   const child: ChildProcess = spawn(program, commandLine(port, folder), {
@@ -71,9 +81,23 @@ export async function startServer(
   }
   for (let tries = 0; tries < 300; tries++) {
     if (child.exitCode !== null) break
-    if (await answers(port)) return { endpoint: `http://127.0.0.1:${port}`, folder, stop }
+    if (await answers(port)) return { endpoint: `${scheme ?? 'http'}://127.0.0.1:${port}`, folder, stop }
     await new Promise((resolve) => setTimeout(resolve, 50))
   }
   await stop()
   throw new Error(`${program} does not serve: ${said}`)
+}
+
+interface ServerStart {
+  /** Its arguments; `folder` is empty and its own. */
+  commandLine(port: number, folder: string): readonly string[]
+  readonly env?: Readonly<Record<string, string>>
+  /** http */
+  readonly scheme?: 'https'
+}
+
+export function serverProgram(name: string, start: ServerStart): ServerProgram {
+  const path = findProgram(name)
+  const absent = path === undefined ? ` (${name} is not installed: make test-servers)` : ''
+  return { path, absent, start: () => startServer(path ?? name, start) }
 }

@@ -508,10 +508,11 @@ export function storeConformance(
         expect(await listed(store, 'a/')).toEqual([])
       })
 
-      test.skipIf(keyRules === 'any')('refuses prefixes that lead out of the store', async () => {
-        for (const prefix of ['/', '/etc/', '../', 'a/../', 'a//', 'a/./b'])
-          await expect(listed(store, prefix)).rejects.toEqual(failing('E_USAGE', JSON.stringify(prefix)))
-      })
+      if (keyRules === 'paths')
+        test('refuses prefixes that lead out of the store', async () => {
+          for (const prefix of ['/', '/etc/', '../', 'a/../', 'a//', 'a/./b'])
+            await expect(listed(store, prefix)).rejects.toEqual(failing('E_USAGE', JSON.stringify(prefix)))
+        })
 
       test('may be left early', async () => {
         await fill(['a', 'b/c', 'd'])

@@ -11,7 +11,7 @@ const ACCOUNT = 'devstoreaccount1'
 const WRONG_KEY = Buffer.from('not the key of this account').toString('base64')
 const TRAITS = { keys: 'any', listing: 'brief', timeError: 1000, without: ['back\\slash'] } as const
 
-describe.skipIf(azurite.path === undefined)('Azure blobs, by Azurite', () => {
+describe.skipIf(azurite.path === undefined)(`Azure blobs, by Azurite${azurite.absent}`, () => {
   let server: RunningServer
   let made = 0
   beforeAll(async () => {

@@ -13,7 +13,7 @@ const MD5 = (data: Uint8Array | undefined) =>
     .update(data ?? '')
     .digest('hex')
 
-describe.skipIf(fakeGcs.path === undefined)('Google Cloud Storage, by fake-gcs-server', () => {
+describe.skipIf(fakeGcs.path === undefined)(`Google Cloud Storage, by fake-gcs-server${fakeGcs.absent}`, () => {
   let server: RunningServer
   let made = 0
   beforeAll(async () => {
