@@ -14,6 +14,7 @@ azurite=azurite@3.35.0
 servers=${HEADRACE_SERVERS:-${XDG_CACHE_HOME:-$HOME/.cache}/headrace/servers}
 bin=$servers/bin
 mkdir -p "$bin"
+PATH=$bin:${PEERS:+$PEERS/bin:}$PATH
 
 # NAME MODULE
 with_go() {
@@ -48,6 +49,6 @@ program() {
 
 [ $# -gt 0 ] || set -- versitygw minio fake-gcs-server azurite
 for name in "$@"; do
-  [ -x "$bin/$(program "$name")" ] || command -v "$(program "$name")" >/dev/null || install "$name" ||
+  command -v "$(program "$name")" >/dev/null || install "$name" ||
     echo "headrace: $name cannot be installed: its tests are skipped" >&2
 done

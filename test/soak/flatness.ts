@@ -28,9 +28,12 @@ export function trend(samples: readonly number[]): number {
   return slopes.length === 0 ? 0 : median(slopes) * (samples.length - 1)
 }
 
-/** What is wrong; undefined where it is flat. At least 8 samples. */
+/** Fewer tell nothing. */
+export const LEAST_SAMPLES = 8
+
+/** What is wrong; undefined where it is flat. */
 export function unevenness(samples: readonly number[], { rise, ceiling }: Bounds): string | undefined {
-  if (samples.length < 8) return `there are only ${samples.length} samples`
+  if (samples.length < LEAST_SAMPLES) return `there are only ${samples.length} samples`
   const counted = secondHalf(samples)
   const most = Math.max(...counted)
   const risen = trend(counted)

@@ -4,7 +4,7 @@
  * grows, lines before it say what, and the exit code is 1.
  */
 import { strict as assert } from 'node:assert'
-import { type Bounds, secondHalf, trend, unevenness } from './flatness.ts'
+import { type Bounds, LEAST_SAMPLES, secondHalf, trend, unevenness } from './flatness.ts'
 import { type Footprint, footprint, footprintOf } from './footprint.ts'
 import { CONCURRENCY, FAULTS, Load } from './load.ts'
 import { startFaultyServer } from './server.ts'
@@ -59,7 +59,7 @@ try {
   const before = await footprint()
   const load = await Load.open(server.url)
   const end = performance.now() + seconds * 1000
-  while (performance.now() < end) {
+  while (performance.now() < end || ours.length < LEAST_SAMPLES) {
     await load.run(interval)
     ours.push(await footprint())
     const other = footprintOf(server.pid)
