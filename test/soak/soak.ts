@@ -22,7 +22,8 @@ const LOOKS = 60
 const BOUNDS: Readonly<Record<keyof Footprint, Bounds>> = {
   rss: { rise: 48 * MiB, ceiling: 320 * MiB },
   heap: { rise: MiB, ceiling: 48 * MiB },
-  sockets: { rise: CONCURRENCY / 2, ceiling: CONCURRENCY + 1 },
+  // A request whose kept connection turns out to be dead gets one of its own, beside those that are idle.
+  sockets: { rise: CONCURRENCY / 2, ceiling: CONCURRENCY * 1.5 },
   descriptors: { rise: CONCURRENCY / 2, ceiling: 64 },
 }
 const SERVER_BOUNDS = {
