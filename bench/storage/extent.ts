@@ -44,7 +44,7 @@ export const FULL: Extent = {
     keys('list', 20_000),
     keys('delete', 20_000),
   ],
-  rounds: 4,
+  rounds: 3,
   turnSeconds: 0.5,
   warmSeconds: 3,
   streamBytes: 5 * 1024 * MIB,
