@@ -29,6 +29,15 @@ bool isCopy(const View& view, const Box& box) {
          box.x + box.width <= box.clip.x + box.clip.width && box.y + box.height <= box.clip.y + box.clip.height;
 }
 
+// Output is asked for this many bytes before it is written, or every row would wait for memory: a batch is larger than the
+// caches. It may lie behind the slot, which a prefetch does not mind.
+constexpr size_t kAhead = 4096;
+
+void prefetchOutput(const uint8_t* out, size_t bytes) {
+  bytes = std::min(bytes, kAhead);
+  for (size_t i = 0; i < bytes; i += 64) __builtin_prefetch(out + i, 1);
+}
+
 }  // namespace
 
 PixelRect Resampler::reach(const View& view, const Box& box) {
@@ -54,6 +63,8 @@ PixelRect Resampler::begin(const View& view, const Box& box, uint8_t* out) {
   copies_ = isCopy(view, box);
   next_ = 0;
   region_ = reach(view, box);
+  rowBytes_ = static_cast<size_t>(width_) * bytesOf(view.type) * (view.planar ? 1 : 3);
+  for (size_t c = 0; c < (view.planar ? 3 : 1); c++) prefetchOutput(out + c * static_cast<size_t>(height_) * rowBytes_, kAhead);
 
   planeStride_ = roundUp(static_cast<size_t>(region_.width), kRowAlign) + kRowPadding;
   atLeast(planes_, 3 * planeStride_ + kRowPadding);
@@ -78,7 +89,14 @@ PixelRect Resampler::begin(const View& view, const Box& box, uint8_t* out) {
 
 uint8_t* Resampler::target(int y) {
   if (!copies_ || mirrored_ || view_->planar || view_->type != PixelType::uint8) return nullptr;
-  return out_ + static_cast<size_t>(y - region_.y) * static_cast<size_t>(width_) * 3;
+  return rowOfOutput(0, y - region_.y);
+}
+
+// Row `row` of plane c, or of all interleaved.
+uint8_t* Resampler::rowOfOutput(size_t c, int row) {
+  uint8_t* out = out_ + (c * static_cast<size_t>(height_) + static_cast<size_t>(row)) * rowBytes_;
+  prefetchOutput(out + kAhead, rowBytes_);
+  return out;
 }
 
 void Resampler::row(int y, const uint8_t* rgb) {
@@ -127,7 +145,7 @@ void Resampler::emit(int outRow, const uint8_t* r, const uint8_t* g, const uint8
   const auto width = static_cast<size_t>(width_);
   if (!view_->planar) {
     if (view_->type == PixelType::uint8) {
-      kernels_.interleave(r, g, b, width, out_ + static_cast<size_t>(outRow) * width * 3);
+      kernels_.interleave(r, g, b, width, rowOfOutput(0, outRow));
     } else {
       uint8_t* rgb = outRow_.data() + 3 * roundUp(width, kRowAlign);
       kernels_.interleave(r, g, b, width, rgb);
@@ -137,14 +155,14 @@ void Resampler::emit(int outRow, const uint8_t* r, const uint8_t* g, const uint8
   }
   const uint8_t* planes[3] = {r, g, b};
   for (size_t c = 0; c < 3; c++) {
-    const size_t at = (c * static_cast<size_t>(height_) + static_cast<size_t>(outRow)) * width;
+    uint8_t* out = rowOfOutput(c, outRow);
     switch (view_->type) {
-      case PixelType::uint8: std::memcpy(out_ + at, planes[c], width); break;
+      case PixelType::uint8: std::memcpy(out, planes[c], width); break;
       case PixelType::float16:
-        kernels_.normalizeF16(planes[c], width, &view_->scale[c], &view_->bias[c], 1, reinterpret_cast<uint16_t*>(out_) + at);
+        kernels_.normalizeF16(planes[c], width, &view_->scale[c], &view_->bias[c], 1, reinterpret_cast<uint16_t*>(out));
         break;
       case PixelType::float32:
-        kernels_.normalizeF32(planes[c], width, &view_->scale[c], &view_->bias[c], 1, reinterpret_cast<float*>(out_) + at);
+        kernels_.normalizeF32(planes[c], width, &view_->scale[c], &view_->bias[c], 1, reinterpret_cast<float*>(out));
         break;
     }
   }
@@ -152,16 +170,16 @@ void Resampler::emit(int outRow, const uint8_t* r, const uint8_t* g, const uint8
 
 void Resampler::emitInterleaved(int outRow, const uint8_t* rgb) {
   const size_t samples = static_cast<size_t>(width_) * 3;
-  const size_t at = static_cast<size_t>(outRow) * samples;
   switch (view_->type) {
     case PixelType::uint8:
-      if (out_ + at != rgb) std::memcpy(out_ + at, rgb, samples);
+      // `target` named the place, or it is to be copied there.
+      if (rgb != out_ + static_cast<size_t>(outRow) * rowBytes_) std::memcpy(rowOfOutput(0, outRow), rgb, samples);
       break;
     case PixelType::float16:
-      kernels_.normalizeF16(rgb, samples, view_->scale, view_->bias, 3, reinterpret_cast<uint16_t*>(out_) + at);
+      kernels_.normalizeF16(rgb, samples, view_->scale, view_->bias, 3, reinterpret_cast<uint16_t*>(rowOfOutput(0, outRow)));
       break;
     case PixelType::float32:
-      kernels_.normalizeF32(rgb, samples, view_->scale, view_->bias, 3, reinterpret_cast<float*>(out_) + at);
+      kernels_.normalizeF32(rgb, samples, view_->scale, view_->bias, 3, reinterpret_cast<float*>(rowOfOutput(0, outRow)));
       break;
   }
 }

@@ -37,11 +37,13 @@ class Resampler final : public RowSink {
   void copyRow(int y, const uint8_t* const (&rgb)[3]);
   void emit(int outRow, const uint8_t* r, const uint8_t* g, const uint8_t* b);
   void emitInterleaved(int outRow, const uint8_t* rgb);
+  uint8_t* rowOfOutput(size_t c, int row);
 
   const Kernels& kernels_;
   const View* view_ = nullptr;
   uint8_t* out_ = nullptr;
   int width_ = 0, height_ = 0;
+  size_t rowBytes_ = 0;  // of output, or of a plane of it
   bool copies_ = false, mirrored_ = false;  // copies: no resampling, one source pixel an output pixel
   PixelRect region_;
 
