@@ -122,8 +122,9 @@ const uint8_t* PackedReader::chromaRow(int c, const PixelRect& rect, int y, uint
 
 void PackedReader::rows(const PixelRect& rect, RowSink& sink) {
   const size_t stride = roundUp(static_cast<size_t>(rect.width) + 8, 2 * kRowAlign) + 2 * kRowAlign + kRowPadding;
-  atLeast(line_, 5 * stride);
-  uint8_t* rgb[3] = {line_.data(), line_.data() + stride, line_.data() + 2 * stride};
+  atLeast(line_, 6 * stride);
+  const auto line = [&](size_t i) { return line_.data() + i * stride; };
+  uint8_t* const rgb[2][3] = {{line(0), line(1), line(2)}, {line(3), line(4), line(5)}};
   const bool fused = picture_.count == 3 && picture_.horizontal == 2 && picture_.vertical == 2 && picture_.components[1].width > 2;
   for (int y = rect.y; y < rect.y + rect.height; y++) {
     const uint8_t* luma = planes_[0].at(rect.x, y);
@@ -133,19 +134,24 @@ void PackedReader::rows(const PixelRect& rect, RowSink& sink) {
       continue;
     }
     if (fused) {
-      const int from = rect.x / 2, count = (rect.x + rect.width - 1) / 2 + 1 - from;
+      // Two rows between the same two of chroma; alone at the upper and lower edge.
+      const int from = rect.x / 2, count = (rect.x + rect.width - 1) / 2 + 1 - from, odd = rect.x % 2;
+      const bool two = y % 2 == 1 && y + 1 < rect.y + rect.height;
       const auto [near, far] = chromaRows(y);
-      kernels_.upsample2x2ToRgb(planes_[0].at(2 * from, y), {planes_[1].at(from, near), planes_[1].at(from, far)},
-                                {planes_[2].at(from, near), planes_[2].at(from, far)}, static_cast<size_t>(count), rgb[0], rgb[1], rgb[2]);
-      const int odd = rect.x % 2;
-      const uint8_t* const planes[3] = {rgb[0] + odd, rgb[1] + odd, rgb[2] + odd};
-      sink.planes(y, planes);
+      kernels_.upsample2x2ToRgb({planes_[0].at(2 * from, y), planes_[0].at(2 * from, two ? y + 1 : y)},
+                                {planes_[1].at(from, near), planes_[1].at(from, far)},
+                                {planes_[2].at(from, near), planes_[2].at(from, far)}, static_cast<size_t>(count), rgb);
+      for (int k = 0; k < (two ? 2 : 1); k++) {
+        const uint8_t* const planes[3] = {rgb[k][0] + odd, rgb[k][1] + odd, rgb[k][2] + odd};
+        sink.planes(y + k, planes);
+      }
+      y += two ? 1 : 0;
       continue;
     }
-    const uint8_t* cb = chromaRow(1, rect, y, line_.data() + 3 * stride);
-    const uint8_t* cr = chromaRow(2, rect, y, line_.data() + 4 * stride);
-    kernels_.toRgb(luma, cb, cr, static_cast<size_t>(rect.width), rgb[0], rgb[1], rgb[2]);
-    const uint8_t* const planes[3] = {rgb[0], rgb[1], rgb[2]};
+    const uint8_t* cb = chromaRow(1, rect, y, line(3));
+    const uint8_t* cr = chromaRow(2, rect, y, line(4));
+    kernels_.toRgb(luma, cb, cr, static_cast<size_t>(rect.width), rgb[0][0], rgb[0][1], rgb[0][2]);
+    const uint8_t* const planes[3] = {rgb[0][0], rgb[0][1], rgb[0][2]};
     sink.planes(y, planes);
   }
 }

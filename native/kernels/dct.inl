@@ -78,13 +78,10 @@ struct Dequantiser {
   }
 };
 
-// lowRows, lowColumns: rows, columns 4..7 of all the blocks are zero.
+// The rows of the blocks of a group to samples. lowRows, lowColumns: rows, columns 4..7 of all of them are zero.
 template <bool lowRows, bool lowColumns>
-void transformBlocks(const int16_t* blocks, const Dequantiser& by, uint8_t* out, size_t stride) {
-  Words x[8];
-  for (int i = 0; i < (lowRows ? 4 : 8); ++i) {
-    x[i] = multiplyLow(asWords(loadLanes(reinterpret_cast<const uint8_t*>(blocks + 8 * i), 128)), by.row[i]);
-  }
+void transform(Words* x, const Dequantiser& by, uint8_t* out, size_t stride) {
+  for (int i = 0; i < (lowRows ? 4 : 8); ++i) x[i] = multiplyLow(x[i], by.row[i]);
   inverseDct<11, lowRows>(x);
   transpose(x);
   inverseDct<18, lowColumns>(x);
@@ -95,9 +92,9 @@ void transformBlocks(const int16_t* blocks, const Dequantiser& by, uint8_t* out,
 }
 
 // Blocks of one grey each.
-void fillBlocks(const int16_t* blocks, const Dequantiser& by, uint8_t* out, size_t stride) {
+void fillBlocks(const BlockGroup& group, const Dequantiser& by, uint8_t* out, size_t stride) {
   for (size_t lane = 0; lane < kLanes; ++lane) {
-    const int32_t dc = int16_t(uint16_t(uint32_t(uint16_t(blocks[64 * lane])) * uint16_t(by.dc)));
+    const int32_t dc = int16_t(uint16_t(uint32_t(uint16_t(group.dc[lane])) * uint16_t(by.dc)));
     const int32_t grey = (scalar::clampTo(4 * dc, INT16_MIN, INT16_MAX) + 16) >> 5;
     const uint64_t eight = 0x0101010101010101u * uint8_t(scalar::clampTo(grey + 128, 0, 255));
     for (size_t row = 0; row < 8; ++row) memcpy(out + row * stride + 8 * lane, &eight, sizeof eight);
@@ -109,6 +106,20 @@ void fillBlocks(const int16_t* blocks, const Dequantiser& by, uint8_t* out, size
 // HDR bits of groups in the lower half of the block, and in its right half.
 constexpr unsigned kLowerHalf = 0xf0, kRightHalf = 0xcc;
 
+// Row i of the blocks, where some may have wide values: taken from the strip, through memory.
+void gatherWide(const BlockGroup& group, const PackedStrip& strip, uint32_t& wideAc, Words* x) {
+  alignas(64) int16_t blocks[kLanes * 64];
+  for (size_t lane = 0; lane < kLanes; ++lane) {
+    int16_t* block = blocks + 64 * lane;
+    placeValues(group.masks[lane], group.values[lane], group.dc[lane], block);
+    const int8_t* narrow = group.values[lane];
+    for (uint64_t rest = group.masks[lane]; rest != 0; rest &= rest - 1, ++narrow) {
+      if (*narrow == -128) block[scalar::placeOfScan(__builtin_ctzll(rest))] = scalar::wideAt(strip.wides, wideAc++);
+    }
+  }
+  for (int i = 0; i < 8; ++i) x[i] = asWords(loadLanes(reinterpret_cast<const uint8_t*>(blocks + 8 * i), 128));
+}
+
 bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_t last, const uint16_t* table, int8_t* values,
                  uint8_t* out, size_t stride) {
   scalar::StripCursor at;
@@ -116,36 +127,40 @@ bool decodeStrip(const PackedStrip& strip, uint32_t first, uint32_t last, const 
   expandValues(strip.nibbles, at.value, at.value + at.values, strip.escapes + at.escape, values);
   const Dequantiser dequantiser(table);
   const int8_t* value = values + (at.value & 1);
-  alignas(64) int16_t blocks[kLanes * 64];
   for (uint32_t block = first; block < last; block += kLanes, out += 8 * kLanes) {
-    unsigned groups = 0;
+    BlockGroup group;
+    unsigned hdr = 0;
+    uint64_t all = 0;
     for (size_t lane = 0; lane < kLanes; ++lane) {
-      int16_t* coefficients = blocks + 64 * lane;
+      group.values[lane] = value;
       const uint32_t i = block + uint32_t(lane);
       if (kLanes > 1 && i >= last) {
-        memset(coefficients, 0, 128);
+        group.masks[lane] = 0;
+        group.dc[lane] = 0;
         continue;
       }
       at.dc += strip.dc[i] != 0x80 ? int8_t(strip.dc[i]) : scalar::wideAt(strip.wides, at.wideDc++);
-      groups |= strip.hdr[i];
-      const uint64_t mask = spreadMask(strip.hdr[i], at.mask);
-      if (mask & 1) return false;
+      group.dc[lane] = int16_t(uint16_t(at.dc));
+      hdr |= strip.hdr[i];
+      const uint64_t mask = group.masks[lane] = spreadMask(strip.hdr[i], at.mask);
+      all |= mask;
       at.mask += scalar::bitsIn(strip.hdr[i]);
-      placeValues(mask, value, int16_t(uint16_t(at.dc)), coefficients);
-      const uint32_t count = uint32_t(__builtin_popcountll(mask));
-      if (at.wideAc < strip.wideCount) {
-        const int8_t* narrow = value;
-        for (uint64_t rest = mask; rest != 0; rest &= rest - 1, ++narrow) {
-          if (*narrow != -128) continue;
-          coefficients[scalar::placeOfScan(__builtin_ctzll(rest))] = scalar::wideAt(strip.wides, at.wideAc++);
-        }
-      }
-      value += count;
+      value += __builtin_popcountll(mask);
     }
-    if (groups == 0) fillBlocks(blocks, dequantiser, out, stride);
-    else if (groups & kLowerHalf)
-      (groups & kRightHalf ? transformBlocks<false, false> : transformBlocks<false, true>)(blocks, dequantiser, out, stride);
-    else (groups & kRightHalf ? transformBlocks<true, false> : transformBlocks<true, true>)(blocks, dequantiser, out, stride);
+    if (all & 1) return false;
+    if (hdr == 0) {
+      fillBlocks(group, dequantiser, out, stride);
+      continue;
+    }
+    Words x[8];
+    if (at.wideAc < strip.wideCount)
+      gatherWide(group, strip, at.wideAc, x);
+    else
+      gatherRows(group, x);
+    if (hdr & kLowerHalf)
+      (hdr & kRightHalf ? transform<false, false> : transform<false, true>)(x, dequantiser, out, stride);
+    else
+      (hdr & kRightHalf ? transform<true, false> : transform<true, true>)(x, dequantiser, out, stride);
   }
   return true;
 }
@@ -203,67 +218,85 @@ struct WordRgb {
   Words r, g, b;  // not yet clamped
 };
 
-// Y, Cb, Cr of 0 .. 255 to R, G, B.
+// Luma and chroma to R, G, B. `u` and `v` are twice the distance of Cb and Cr from 128. libjpeg's factors are 91881,
+// 116130, -22554 and -46802 of 65536, rounded; multiplyRounded by these gives the same for every chroma there is (a test
+// goes through them all).
 struct Colour {
-  // Factors that leave 16 bits are split: 91881 = 65536 + 26345, 116130 = 2 * 65536 - 14942, 46802 = 65536 - 18734.
-  Words middle = setWords(128), one = setWords(1), red = setWords(26345), blue = setWords(-14942);
-  Words green = setWordPairs(-22554, 18734);
+  Words red = setWords(22970), blue = setWords(29033), green = setWordPairs(-11277, -23401);
   Ints half = setInts(32768);
 
-  // (v * factor + 32768) >> 16 of 2v
-  Words rounded(Words doubled, Words factor) const {
-    return shiftWordsRight<1>(addWords(multiplyHigh(doubled, factor), one));
-  }
-  WordRgb operator()(Words luma, Words cb, Words cr) const {
-    const Words u = subtractWords(cb, middle), v = subtractWords(cr, middle), u2 = addWords(u, u);
+  WordRgb operator()(Words luma, Words u, Words v) const {
     const Ints low = shiftIntsRight<16>(addInts(dotPairs(zipLow(u, v), green), half));
     const Ints high = shiftIntsRight<16>(addInts(dotPairs(zipHigh(u, v), green), half));
-    return {addWords(luma, addWords(v, rounded(addWords(v, v), red))),
-            addWords(luma, subtractWords(packZipped(low, high), v)),
-            addWords(luma, addWords(u2, rounded(u2, blue)))};
+    return {addWords(luma, multiplyRounded(v, red)), addWords(luma, packZipped(low, high)), addWords(luma, multiplyRounded(u, blue))};
   }
 };
 
 void toRgb(const uint8_t* y, const uint8_t* cb, const uint8_t* cr, size_t n, uint8_t* r, uint8_t* g, uint8_t* b) {
   const Colour colour;
+  const Words middle = setWords(128);
+  const auto distance = [&](const uint8_t* chroma) {
+    const Words single = subtractWords(widenBytes(chroma), middle);
+    return addWords(single, single);
+  };
   for (size_t i = 0; i < n; i += kWords) {
-    const WordRgb pixels = colour(widenBytes(y + i), widenBytes(cb + i), widenBytes(cr + i));
+    const WordRgb pixels = colour(widenBytes(y + i), distance(cb + i), distance(cr + i));
     storeWordsAsBytes(r + i, pixels.r);
     storeWordsAsBytes(g + i, pixels.g);
     storeWordsAsBytes(b + i, pixels.b);
   }
 }
 
-// A row of chroma doubled in both directions, in registers: what becomes even pixels, and odd ones.
+// Chroma samples that are weighed with those of the row below, or above, before they are doubled along the row.
+constexpr size_t kMixed = 256;
+
+// The sums 3a + b and 3b + a of n samples, of which 510 is taken away: three of them and one of a neighbour make 16
+// times the distance from 128, and 8 for rounding. Written to the next multiple of kWords.
+void mixRows(const uint8_t* a, const uint8_t* b, size_t n, int16_t* nearA, int16_t* nearB) {
+  const Words bias = setWords(-510);
+  for (size_t i = 0; i < n; i += kWords) {
+    const Words upper = widenBytes(a + i), lower = widenBytes(b + i), sum = addWords(addWords(upper, lower), bias);
+    storeWords(nearA + i, addWords(sum, addWords(upper, upper)));
+    storeWords(nearB + i, addWords(sum, addWords(lower, lower)));
+  }
+}
+
+// Twice the distance from 128 of what becomes even pixels, and odd ones; `mixed`: the sum of the sample before.
 struct Doubled {
   Words even, odd;
-};
-struct Doubler {
-  Words eight = setWords(8), seven = setWords(7);
-  Doubled operator()(const uint8_t* near, const uint8_t* far) const {
-    const auto sum = [&](int at) { return addWords(triple(widenBytes(near + at)), widenBytes(far + at)); };
-    const Words middle = triple(sum(0));
-    return {shiftWordsRight<4>(addWords(addWords(middle, eight), sum(-1))),
-            shiftWordsRight<4>(addWords(addWords(middle, seven), sum(1)))};
+  explicit Doubled(const int16_t* mixed) {
+    const Words middle = triple(loadWords(mixed + 1));
+    const Words left = shiftWordsRight<4>(addWords(middle, loadWords(mixed)));
+    const Words right = shiftWordsRight<4>(addWords(addWords(middle, setWords(-1)), loadWords(mixed + 2)));
+    even = addWords(left, left);
+    odd = addWords(right, right);
   }
 };
 
-void upsample2x2ToRgb(const uint8_t* y, const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2], size_t n,
-                      uint8_t* r, uint8_t* g, uint8_t* b) {
+void upsample2x2ToRgb(const uint8_t* const (&y)[2], const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2], size_t n,
+                      uint8_t* const (&rgb)[2][3]) {
   alignas(16) static constexpr uint8_t kAlternate[16] = {0, 8, 1, 9, 2, 10, 3, 11, 4, 12, 5, 13, 6, 14, 7, 15};
   const Colour colour;
-  const Doubler doubled;
   const Bytes alternate = repeatLane(kAlternate);
   const auto store = [&](uint8_t* out, Words even, Words odd) {
     storeBytes(out, shuffleBytes(packWordsUnsigned(even, odd), alternate));
   };
-  for (size_t i = 0; i < n; i += kWords) {
-    const Doubled blue = doubled(cb[0] + i, cb[1] + i), red = doubled(cr[0] + i, cr[1] + i);
-    const Bytes luma = loadBytes(y + 2 * i);
-    const WordRgb even = colour(evenBytes(luma), blue.even, red.even), odd = colour(oddBytes(luma), blue.odd, red.odd);
-    store(r + 2 * i, even.r, odd.r);
-    store(g + 2 * i, even.g, odd.g);
-    store(b + 2 * i, even.b, odd.b);
+  alignas(64) int16_t blue[2][kMixed + 2 * kWords], red[2][kMixed + 2 * kWords];
+  for (size_t from = 0; from < n; from += kMixed) {
+    const size_t count = n - from < kMixed ? n - from : kMixed;
+    mixRows(cb[0] + from - 1, cb[1] + from - 1, count + 2, blue[0], blue[1]);
+    mixRows(cr[0] + from - 1, cr[1] + from - 1, count + 2, red[0], red[1]);
+    for (size_t k = 0; k < 2; ++k) {
+      for (size_t i = 0; i < count; i += kWords) {
+        const Doubled u(blue[k] + i), v(red[k] + i);
+        const size_t at = 2 * (from + i);
+        const Bytes luma = loadBytes(y[k] + at);
+        const WordRgb even = colour(evenBytes(luma), u.even, v.even), odd = colour(oddBytes(luma), u.odd, v.odd);
+        store(rgb[k][0] + at, even.r, odd.r);
+        store(rgb[k][1] + at, even.g, odd.g);
+        store(rgb[k][2] + at, even.b, odd.b);
+      }
+    }
   }
 }
 

@@ -68,6 +68,47 @@ inline void placeValues(uint64_t mask, const int8_t* values, int16_t dc, int16_t
   _mm512_store_si512(block + 32, _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(placed, 1)));
 }
 
+// Blocks that are transformed side by side.
+struct BlockGroup {
+  uint64_t masks[kLanes];
+  const int8_t* values[kLanes];  // of each block, narrow ones
+  int16_t dc[kLanes];
+};
+
+// A block in scan order is sixteen pieces of four coefficients: row r of quadrant q is piece 4q + r.
+struct alignas(64) GatherTables {
+  uint32_t pairs[2][16] = {};  // of two blocks, rows 0..3 and 4..7: each row of the first, then of the second
+  uint64_t rows[2][8] = {};    // of two pairs of blocks, rows 0 and 1, 2 and 3 of those: each row of all four
+  constexpr GatherTables() {
+    for (uint32_t half = 0; half < 2; ++half) {
+      for (uint32_t i = 0; i < 16; ++i) {
+        const uint32_t row = i / 4, block = i / 2 % 2, right = i % 2;
+        pairs[half][i] = 16 * block + 4 * (2 * half + right) + row;
+      }
+      for (uint32_t i = 0; i < 8; ++i) rows[half][i] = 8 * (i / 2 % 2) + 4 * half + 2 * (i / 4) + i % 2;
+    }
+  }
+};
+constexpr GatherTables kGather;
+
+// Row i of the blocks in x[i].
+inline void gatherRows(const BlockGroup& group, Words* x) {
+  __m512i scanned[4];
+  for (size_t lane = 0; lane < 4; ++lane) scanned[lane] = _mm512_maskz_expand_epi8(group.masks[lane], _mm512_loadu_si512(group.values[lane]));
+  for (size_t half = 0; half < 2; ++half) {
+    const __m512i order = _mm512_load_si512(kGather.pairs[half]);
+    const __m512i left = _mm512_permutex2var_epi32(scanned[0], order, scanned[1]), right = _mm512_permutex2var_epi32(scanned[2], order, scanned[3]);
+    for (size_t two = 0; two < 2; ++two) {
+      const __m512i rows = _mm512_permutex2var_epi64(left, _mm512_load_si512(kGather.rows[two]), right);
+      x[4 * half + 2 * two] = _mm512_cvtepi8_epi16(_mm512_castsi512_si256(rows));
+      x[4 * half + 2 * two + 1] = _mm512_cvtepi8_epi16(_mm512_extracti64x4_epi64(rows, 1));
+    }
+  }
+  uint64_t dc;
+  memcpy(&dc, group.dc, sizeof dc);
+  x[0] = _mm512_or_si512(x[0], _mm512_maskz_expand_epi16(0x01010101, _mm512_zextsi128_si512(_mm_cvtsi64_si128(int64_t(dc)))));
+}
+
 // Words of two registers as signed bytes, saturated.
 inline __m512i narrowWords(__m512i low, __m512i high) {
   return _mm512_inserti64x4(_mm512_castsi256_si512(_mm512_cvtsepi16_epi8(low)), _mm512_cvtsepi16_epi8(high), 1);

@@ -85,6 +85,20 @@ inline void placeValues(uint64_t mask, const int8_t* values, int16_t dc, int16_t
   storeLaneAsWords(block + 48, zipLaneIntsHigh(quadrant[2], quadrant[3]));
 }
 
+// Blocks that are transformed side by side.
+struct BlockGroup {
+  uint64_t masks[kLanes];
+  const int8_t* values[kLanes];  // of each block, narrow ones
+  int16_t dc[kLanes];
+};
+
+// Row i of the blocks in x[i].
+inline void gatherRows(const BlockGroup& group, Words* x) {
+  alignas(64) int16_t blocks[kLanes * 64];
+  for (size_t lane = 0; lane < kLanes; ++lane) placeValues(group.masks[lane], group.values[lane], group.dc[lane], blocks + 64 * lane);
+  for (int i = 0; i < 8; ++i) x[i] = asWords(loadLanes(reinterpret_cast<const uint8_t*>(blocks + 8 * i), 128));
+}
+
 // Which scan positions of a block are not zero.
 inline uint64_t scanMask(const int16_t* block) {
   const Lane zero = setLane(0);

@@ -14,6 +14,9 @@ inline constexpr size_t kRowAlign = 32;
 // level in all); beyond it sums exactly in 32 bits, or the rounding of a thousand taps would be visible.
 inline constexpr size_t kMaxNarrowTaps = 16;
 
+// Bytes of a cache line: `stream` writes whole ones.
+inline constexpr size_t kStreamLine = 64;
+
 // How one output row is gathered from one source row: HorizontalPlan::view() in resize_plan.h. Plain pointers, because
 // code compiled for one instruction set must not instantiate library templates that other code shares by name.
 struct HorizontalView {
@@ -104,6 +107,11 @@ struct Kernels {
   // The same, then rounded to IEEE half precision, ties to even, overflow to infinity.
   void (*normalizeF16)(const uint8_t* in, size_t n, const float* scale, const float* bias, size_t channels, uint16_t* out);
 
+  // Copies n bytes, a multiple of kStreamLine, to `out`, which begins a line, past the caches where the processor can.
+  // Other threads see them after `settle`.
+  void (*stream)(const uint8_t* in, size_t n, uint8_t* out);
+  void (*settle)();
+
   // out[i] = in[n - 1 - i] over samples of one plane. Reads and writes exactly n bytes.
   void (*reverse)(const uint8_t* in, size_t n, uint8_t* out);
 
@@ -126,9 +134,10 @@ struct Kernels {
   // Planes of Y, Cb, Cr to R, G, B. Rows are read, and written, to the next multiple of kRowAlign.
   void (*toRgb)(const uint8_t* y, const uint8_t* cb, const uint8_t* cr, size_t n, uint8_t* r, uint8_t* g, uint8_t* b);
 
-  // upsample2x2 of both chroma rows ([0] near, [1] far) and toRgb in one pass: n chroma samples, 2n pixels.
-  void (*upsample2x2ToRgb)(const uint8_t* y, const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2], size_t n,
-                           uint8_t* r, uint8_t* g, uint8_t* b);
+  // The two rows of pixels between two rows of chroma, upsample2x2 and toRgb in one pass: of row 0 the chroma at [0] is
+  // the nearer one, of row 1 that at [1]. n chroma samples, 2n pixels a row; rgb[k]: planes of row k.
+  void (*upsample2x2ToRgb)(const uint8_t* const (&y)[2], const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2], size_t n,
+                           uint8_t* const (&rgb)[2][3]);
 
   // Appends the AC coefficients of n blocks (64 coefficients each, row by row) to the sections. False where one has
   // coefficients that are too large to be packed by the quantisation `table`.

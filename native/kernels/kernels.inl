@@ -9,6 +9,7 @@
 //   Bytes Words Ints Floats     registers of 8-bit, 16-bit signed, 32-bit signed and float32 elements (maybe one type)
 //   Rgb RgbSplitter RgbJoiner   rgb_*.inl: a register a channel from, and to, as many pixels
 //   loadBytes storeBytes        a whole register; loadLanes storeLanes: lane l at p + l * stride
+//   streamBytes(p, v)           past the caches where that is possible; p is aligned; settle(): other threads see them
 //   loadWindows(p, at)          lane l from p + at[l]; repeatLane(p): the same 16 bytes in every lane
 //   shuffleBytes                in lanes: byte control[i] of the lane, 0 where it is 0x80
 //   toMask selectBytes          mask bytes are 0 or 0xff; reverseBytes: the whole register backwards
@@ -61,6 +62,10 @@ void reverse(const uint8_t* in, size_t n, uint8_t* out) {
     if (i + kBytes > n) i = n - kBytes;
     storeBytes(out + i, reverseBytes(loadBytes(in + (n - kBytes - i))));
   }
+}
+
+void stream(const uint8_t* in, size_t n, uint8_t* out) {
+  for (size_t i = 0; i < n; i += kBytes) streamBytes(out + i, loadBytes(in + i));
 }
 
 // ---- horizontal pass
@@ -249,6 +254,8 @@ constexpr Kernels simdTable(const char* name) {
       .vertical = vertical,
       .normalizeF32 = normalizeF32,
       .normalizeF16 = normalizeF16,
+      .stream = stream,
+      .settle = settle,
       .reverse = reverse,
       .decodeStrip = decodeStrip,
       .countBits = scalar::countBits,

@@ -24,6 +24,8 @@ inline Bytes joinLanes(const uint8_t* a, const uint8_t* b) {
 
 inline Bytes loadBytes(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
 inline void storeBytes(uint8_t* p, Bytes v) { _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), v); }
+inline void streamBytes(uint8_t* p, Bytes v) { _mm256_stream_si256(reinterpret_cast<__m256i*>(p), v); }
+inline void settle() { _mm_sfence(); }
 inline Bytes loadLanes(const uint8_t* p, size_t stride) { return joinLanes(p, p + stride); }
 inline void storeLanes(uint8_t* p, size_t stride, Bytes v) {
   _mm_storeu_si128(reinterpret_cast<__m128i*>(p), _mm256_castsi256_si128(v));

@@ -35,6 +35,8 @@ inline Bytes joinLanes(const uint8_t* a, const uint8_t* b, const uint8_t* c, con
 
 inline Bytes loadBytes(const uint8_t* p) { return _mm512_loadu_si512(p); }
 inline void storeBytes(uint8_t* p, Bytes v) { _mm512_storeu_si512(p, v); }
+inline void streamBytes(uint8_t* p, Bytes v) { _mm512_stream_si512(reinterpret_cast<__m512i*>(p), v); }
+inline void settle() { _mm_sfence(); }
 inline Bytes loadLanes(const uint8_t* p, size_t stride) {
   return joinLanes(p, p + stride, p + 2 * stride, p + 3 * stride);
 }

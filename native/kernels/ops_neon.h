@@ -19,6 +19,8 @@ using ByteMask = uint8x16_t;
 
 inline Bytes loadBytes(const uint8_t* p) { return vld1q_u8(p); }
 inline void storeBytes(uint8_t* p, Bytes v) { vst1q_u8(p, v); }
+inline void streamBytes(uint8_t* p, Bytes v) { storeBytes(p, v); }
+inline void settle() {}
 inline Bytes loadLanes(const uint8_t* p, size_t) { return loadBytes(p); }
 inline void storeLanes(uint8_t* p, size_t, Bytes v) { storeBytes(p, v); }
 inline Bytes loadWindows(const uint8_t* p, const int32_t* at) { return loadBytes(p + at[0]); }

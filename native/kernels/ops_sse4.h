@@ -19,6 +19,8 @@ using ByteMask = __m128i;
 
 inline Bytes loadBytes(const uint8_t* p) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p)); }
 inline void storeBytes(uint8_t* p, Bytes v) { _mm_storeu_si128(reinterpret_cast<__m128i*>(p), v); }
+inline void streamBytes(uint8_t* p, Bytes v) { _mm_stream_si128(reinterpret_cast<__m128i*>(p), v); }
+inline void settle() { _mm_sfence(); }
 inline Bytes loadLanes(const uint8_t* p, size_t) { return loadBytes(p); }
 inline void storeLanes(uint8_t* p, size_t, Bytes v) { storeBytes(p, v); }
 inline Bytes loadWindows(const uint8_t* p, const int32_t* at) { return loadBytes(p + at[0]); }

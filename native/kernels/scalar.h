@@ -25,6 +25,9 @@ static inline void interleave(const uint8_t* r, const uint8_t* g, const uint8_t*
   }
 }
 
+static inline void stream(const uint8_t* in, size_t n, uint8_t* out) { memcpy(out, in, n); }
+static inline void settle() {}
+
 // A weighted sum in 1/32768 * 8 bits, to 1/128: at most (255 * 32768 + 128) >> 8 = 32640, so it fits 16 bits.
 static inline int16_t toSample(int32_t sum) { return int16_t((sum + 128) >> 8); }
 

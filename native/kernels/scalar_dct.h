@@ -198,13 +198,15 @@ static inline void toRgb(const uint8_t* y, const uint8_t* cb, const uint8_t* cr,
   }
 }
 
-static inline void upsample2x2ToRgb(const uint8_t* y, const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2], size_t n,
-                                    uint8_t* r, uint8_t* g, uint8_t* b) {
-  for (size_t i = 0; i < n; ++i) {
-    uint8_t blue[2], red[2];
-    upsample2x2(cb[0] + i, cb[1] + i, 1, blue);
-    upsample2x2(cr[0] + i, cr[1] + i, 1, red);
-    toRgb(y + 2 * i, blue, red, 2, r + 2 * i, g + 2 * i, b + 2 * i);
+static inline void upsample2x2ToRgb(const uint8_t* const (&y)[2], const uint8_t* const (&cb)[2], const uint8_t* const (&cr)[2],
+                                    size_t n, uint8_t* const (&rgb)[2][3]) {
+  for (size_t k = 0; k < 2; ++k) {
+    for (size_t i = 0; i < n; ++i) {
+      uint8_t blue[2], red[2];
+      upsample2x2(cb[k] + i, cb[1 - k] + i, 1, blue);
+      upsample2x2(cr[k] + i, cr[1 - k] + i, 1, red);
+      toRgb(y[k] + 2 * i, blue, red, 2, rgb[k][0] + 2 * i, rgb[k][1] + 2 * i, rgb[k][2] + 2 * i);
+    }
   }
 }
 

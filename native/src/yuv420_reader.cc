@@ -64,38 +64,45 @@ void Yuv420Reader::rows(const PixelRect& rect, RowSink& sink) {
   count_ = (rect.x + rect.width - 1) / 2 + 1 - from_;
   const auto count = static_cast<size_t>(count_), pixels = 2 * count;  // whole pairs: one more than asked for at an odd end
   stride_ = kMargin + roundUp(pixels, 2 * kRowAlign) + 2 * kRowAlign + kRowPadding;
-  constexpr size_t kLines = 4 + 2 * (kCopies + 1);  // R, G, B, Y and chroma
+  constexpr size_t kLines = 8 + 2 * (kCopies + 1);  // R, G, B and Y of two rows, and chroma
   if (line_.size() < kLines * stride_) line_.resize(kLines * stride_);
   const auto line = [&](size_t i) { return line_.data() + i * stride_; };
-  uint8_t* const rgb[3] = {line(0), line(1), line(2)};
+  uint8_t* const rgb[2][3] = {{line(0), line(1), line(2)}, {line(3), line(4), line(5)}};
   const auto width = static_cast<size_t>(width_);
   const size_t luma = width * static_cast<size_t>(height_);
   Chroma chroma[2];
   for (size_t c = 0; c < 2; c++) {
     chroma[c].samples = sample_.data() + luma + c * (luma / 4) + from_;
-    chroma[c].repeated = line(4 + c * (kCopies + 1));
+    chroma[c].repeated = line(8 + c * (kCopies + 1));
     chroma[c].copies = chroma[c].repeated + stride_;
     std::fill(std::begin(chroma[c].copied), std::end(chroma[c].copied), -1);
   }
   auto& [blue, red] = chroma;
   const int odd = rect.x % 2;
-  const uint8_t* const planes[3] = {rgb[0] + odd, rgb[1] + odd, rgb[2] + odd};
-  for (int y = rect.y; y < rect.y + rect.height; y++) {
+  const auto lumaRow = [&](int y, uint8_t* copy) {
     const uint8_t* samples = sample_.data() + static_cast<size_t>(y) * width + 2 * static_cast<size_t>(from_);
-    if (!mayRead(samples, pixels + kRowPadding)) {
-      std::memcpy(line(3), samples, pixels);
-      samples = line(3);
-    }
+    if (mayRead(samples, pixels + kRowPadding)) return samples;
+    std::memcpy(copy, samples, pixels);
+    return static_cast<const uint8_t*>(copy);
+  };
+  const int end = rect.y + rect.height;
+  for (int y = rect.y; y < end;) {
     const int near = y / 2;
+    int rows = 1;
     if (filtered_) {
+      // Two rows between the same two of chroma; alone at the upper and lower edge.
+      rows = y % 2 == 1 && y + 1 < end ? 2 : 1;
       const int far = std::clamp(y % 2 == 0 ? near - 1 : near + 1, 0, height_ / 2 - 1);
-      kernels_.upsample2x2ToRgb(samples, {withEdges(blue, near), withEdges(blue, far)}, {withEdges(red, near), withEdges(red, far)},
-                                count, rgb[0], rgb[1], rgb[2]);
+      kernels_.upsample2x2ToRgb({lumaRow(y, line(6)), lumaRow(y + rows - 1, line(7))}, {withEdges(blue, near), withEdges(blue, far)},
+                                {withEdges(red, near), withEdges(red, far)}, count, rgb);
     } else {
       for (Chroma& plane : chroma) repeat(plane, near);
-      kernels_.toRgb(samples, blue.repeated, red.repeated, pixels, rgb[0], rgb[1], rgb[2]);
+      kernels_.toRgb(lumaRow(y, line(6)), blue.repeated, red.repeated, pixels, rgb[0][0], rgb[0][1], rgb[0][2]);
     }
-    sink.planes(y, planes);
+    for (int k = 0; k < rows; k++, y++) {
+      const uint8_t* const planes[3] = {rgb[k][0] + odd, rgb[k][1] + odd, rgb[k][2] + odd};
+      sink.planes(y, planes);
+    }
   }
 }
 

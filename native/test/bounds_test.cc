@@ -1,4 +1,6 @@
 // What each kernel may write. Reads past the stated bounds are for `make sanitize`: every buffer has its exact size.
+#include <algorithm>
+
 #include "../kernels/resize_plan.h"
 #include "cases.h"
 
@@ -25,6 +27,22 @@ const Case exact("interleave, deinterleave, reverse and normalise write exactly 
       kernels->normalizeF32(plane.data(), n, scale, bias, 3, floats.data());
       kernels->normalizeF16(plane.data(), n, scale, bias, 3, halves.data());
       check.that(floats.intactFrom(n) && halves.intactFrom(n), "%s normalise n=%zu", kernels->name, n);
+    }
+  }
+});
+
+const Case streamed("stream copies whole lines to aligned memory, and writes no more", [](Check& check) {
+  std::mt19937 random(13);
+  for (const Kernels* kernels : allTables()) {
+    for (size_t lines = 0; lines <= 20; ++lines) {
+      const size_t n = lines * kStreamLine;
+      const auto in = randomBytes(n, random);
+      Guarded<uint8_t> memory(n + kStreamLine);
+      uint8_t* out = memory.data() + (kStreamLine - reinterpret_cast<uintptr_t>(memory.data()) % kStreamLine) % kStreamLine;
+      kernels->stream(in.data(), n, out);
+      kernels->settle();
+      check.that(std::equal(in.begin(), in.end(), out), "%s %zu lines", kernels->name, lines);
+      check.that(memory.intactFrom(size_t(out - memory.data()) + n), "%s %zu lines: writes further", kernels->name, lines);
     }
   }
 });
