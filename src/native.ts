@@ -216,6 +216,8 @@ interface Addon {
   unshareSlot(number: number): void
   /** Numbers that are in use in the process. */
   sharedSlots(): number
+  /** The same, in several ArrayBuffers: from each of `starts` (ascending, the first 0) to the next. */
+  leaseSlotParts(slot: SlotHandle, bytes: number, starts: readonly number[]): ArrayBuffer[]
   /** Takes an ArrayBuffer's memory away: its length and that of every view becomes 0. */
   detach(buffer: ArrayBuffer): void
   decodeImages(job: DecodeJob): Promise<readonly NativeFault[]>

@@ -1,4 +1,4 @@
-// createSlot, growSlot, slotBytes, destroySlot, leaseSlot, shareSlot, leaseShared, unshareSlot, sharedSlots, detach
+// createSlot, growSlot, slotBytes, destroySlot, leaseSlot, leaseSlotParts, shareSlot, leaseShared, unshareSlot, sharedSlots, detach
 #include "slot_binding.h"
 
 #include "bindings.h"
@@ -55,13 +55,14 @@ napi_value destroySlot(napi_env env, napi_callback_info info) {
   return undefinedValue(env);
 }
 
-// The memory's first `bytes` bytes as an ArrayBuffer.
-napi_value lease(napi_env env, std::shared_ptr<SlotMemory> memory, size_t bytes) {
+// Bytes [begin, end) of the memory as an ArrayBuffer.
+napi_value lease(napi_env env, std::shared_ptr<SlotMemory> memory, size_t begin, size_t end) {
+  const size_t bytes = end - begin;
   // The lease holds the mapping: the buffer stays valid whatever becomes of the slot.
   auto* held = new std::shared_ptr<SlotMemory>(std::move(memory));
   napi_value buffer = nullptr;
   const napi_status status = napi_create_external_arraybuffer(
-      env, (*held)->data(), bytes, [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<SlotMemory>*>(hint); }, held,
+      env, (*held)->data() + begin, bytes, [](napi_env, void*, void* hint) { delete static_cast<std::shared_ptr<SlotMemory>*>(hint); }, held,
       &buffer);
   if (status != napi_ok) {
     delete held;
@@ -70,7 +71,7 @@ napi_value lease(napi_env env, std::shared_ptr<SlotMemory> memory, size_t bytes)
   // V8 counts every ArrayBuffer as memory that a collection could free, and collects when much comes and goes. A slot's
   // memory stays, so its count is taken back here and given again before `detach`: between batches the count is where it
   // was. (Before creating it, V8's low-water mark would sink and a batch still look like growth.) Buffers above 64 MiB
-  // pass V8's limit at once and cost a collection each all the same.
+  // pass V8's limit at once and cost a collection each all the same: a large batch has several.
   adjustCount(env, -static_cast<int64_t>(bytes));
   return buffer;
 }
@@ -83,7 +84,32 @@ napi_value leaseSlot(napi_env env, napi_callback_info info) {
   if (!slot || !getSize(env, arguments[1], "bytes", bytes)) return nullptr;
   if (bytes > slot->size()) return throwType(env, "bytes", ("at most the slot's " + std::to_string(slot->size())).c_str()), nullptr;
   slot->leased(bytes);
-  return lease(env, slot->memory(), bytes);
+  return lease(env, slot->memory(), 0, bytes);
+}
+
+napi_value leaseSlotParts(napi_env env, napi_callback_info info) {
+  size_t count = 3, bytes = 0;
+  napi_value arguments[3] = {}, list = nullptr;
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  const auto slot = slotOf(env, arguments[0]);
+  if (!slot || !getSize(env, arguments[1], "bytes", bytes)) return nullptr;
+  if (bytes > slot->size()) return throwType(env, "bytes", ("at most the slot's " + std::to_string(slot->size())).c_str()), nullptr;
+  std::vector<size_t> edges;
+  for (const napi_value start : arrayItems(env, arguments[2])) {
+    if (!getSize(env, start, "starts", edges.emplace_back())) return nullptr;
+    if (edges.size() == 1 ? edges[0] != 0 : edges.back() <= edges[edges.size() - 2] || edges.back() >= bytes)
+      return throwType(env, "starts", "ascending places in the slot's bytes, the first 0"), nullptr;
+  }
+  if (edges.empty()) return throwType(env, "starts", "at least one place"), nullptr;
+  edges.push_back(bytes);
+  slot->leased(bytes);
+  napi_create_array_with_length(env, edges.size() - 1, &list);
+  for (uint32_t i = 0; i + 1 < edges.size(); i++) {
+    const napi_value part = lease(env, slot->memory(), edges[i], edges[i + 1]);
+    if (part == nullptr) return nullptr;
+    napi_set_element(env, list, i, part);
+  }
+  return list;
 }
 
 napi_value shareSlot(napi_env env, napi_callback_info info) {
@@ -102,7 +128,7 @@ napi_value leaseShared(napi_env env, napi_callback_info info) {
   auto memory = SharedSlots::find(number);
   if (!memory) return throwType(env, "number", "that of a shared slot"), nullptr;
   const size_t bytes = memory->size();
-  return lease(env, std::move(memory), bytes);
+  return lease(env, std::move(memory), 0, bytes);
 }
 
 napi_value unshareSlot(napi_env env, napi_callback_info info) {
@@ -144,6 +170,7 @@ void bindSlot(napi_env env, napi_value exports) {
   bind(env, exports, "slotBytes", slotBytes);
   bind(env, exports, "destroySlot", destroySlot);
   bind(env, exports, "leaseSlot", leaseSlot);
+  bind(env, exports, "leaseSlotParts", leaseSlotParts);
   bind(env, exports, "shareSlot", shareSlot);
   bind(env, exports, "leaseShared", leaseShared);
   bind(env, exports, "unshareSlot", unshareSlot);

@@ -1,8 +1,8 @@
 import { nameOf } from '../datasets/name-of.ts'
 import type { Dataset, ReadOptions, Sample } from '../datasets/types.ts'
 import { type ErrorCode, fromSystemError, HeadraceError, reasonOf } from '../errors.ts'
-import { native } from '../native.ts'
 import { makeBatch, makeLease } from './batch.ts'
+import { BatchMemory } from './batch-memory.ts'
 import { faultError, type RowFault } from './faults.ts'
 import type { FetchTicket } from './fetch-budget.ts'
 import type { StepPlan } from './plan.ts'
@@ -101,12 +101,17 @@ export class BatchMaker {
     for (const result of decoded) if (result.status === 'rejected') throw result.reason
     if (failed.length > 0) return { faults: failed.sort((a, b) => a.row - b.row) }
 
-    const lease = makeLease(native.leaseSlot(handle, bytes), () => claim.drop())
+    const cuts = [...plans].flatMap(([name, { cuts = [] }]) => {
+      const start = offsets.get(name) as number
+      return [start, ...cuts.map((cut) => start + cut)]
+    })
+    const memory = BatchMemory.lease(handle, bytes, cuts)
+    const lease = makeLease(memory, () => claim.drop())
     try {
       const fields: Record<string, FieldBatch> = {}
       for (const [name, decoder] of this.#decoders)
-        fields[name] = decoder.deliver(plans.get(name) as DecodePlan, lease.buffer, offsets.get(name) as number)
-      const index = new BigInt64Array(lease.buffer, 0, count)
+        fields[name] = decoder.deliver(plans.get(name) as DecodePlan, memory, offsets.get(name) as number)
+      const index = new BigInt64Array(memory.at(0).buffer, 0, count)
       for (let row = 0; row < count; row++) index[row] = BigInt(plan.ids[row] as number)
       const { epoch, step, padding } = plan
       const ids = { data: index, shape: [count], dtype: 'int64' as const }

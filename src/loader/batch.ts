@@ -1,25 +1,23 @@
 import type { Tensor } from '../dtype.ts'
 import { HeadraceError } from '../errors.ts'
-import { native } from '../native.ts'
+import type { BatchMemory } from './batch-memory.ts'
 import type { Batch, BatchMeta, FieldBatch } from './types.ts'
 
 /** Memory of a batch: given back once, whoever asks first. */
 export interface Lease {
-  readonly buffer: ArrayBuffer
   /** Whether the memory is still the batch's. */
   held(): boolean
   release(): void
 }
 
-export function makeLease(buffer: ArrayBuffer, giveBack: () => void): Lease {
+export function makeLease(memory: BatchMemory, giveBack: () => void): Lease {
   let held = true
   return {
-    buffer,
     held: () => held,
     release() {
       if (!held) return
       held = false
-      native.detach(buffer)
+      memory.detach()
       giveBack()
     },
   }
@@ -34,9 +32,9 @@ export function makeBatch(fields: Readonly<Record<string, FieldBatch>>, meta: Ba
     meta,
     copy() {
       if (!lease.held()) throw new HeadraceError('E_STATE', 'the batch is released: copy it before')
-      const own = lease.buffer.slice(0)
-      const copied = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, overBuffer(value, own)]))
-      return makeBatch(copied, { ...meta, index: overBuffer(meta.index, own) }, { ...OWN, buffer: own })
+      const own = new Copies()
+      const copied = Object.fromEntries(Object.entries(fields).map(([name, value]) => [name, overCopies(value, own)]))
+      return makeBatch(copied, { ...meta, index: overCopies(meta.index, own) }, OWN)
     },
     release: () => lease.release(),
     [Symbol.dispose]: () => lease.release(),
@@ -45,16 +43,28 @@ export function makeBatch(fields: Readonly<Record<string, FieldBatch>>, meta: Ba
 
 type Viewable = ArrayBufferView & { readonly length: number; readonly constructor: unknown }
 
-/** The same value with every view of the old buffer made a view of the new one, at the same place. */
-function overBuffer<T extends FieldBatch | Tensor>(value: T, buffer: ArrayBuffer): T {
+/** A copy of each buffer, made once. */
+class Copies {
+  readonly #made = new Map<ArrayBufferLike, ArrayBufferLike>()
+
+  of(buffer: ArrayBufferLike): ArrayBufferLike {
+    const copy = this.#made.get(buffer) ?? buffer.slice(0)
+    this.#made.set(buffer, copy)
+    return copy
+  }
+}
+
+/** The same value with every view of a buffer made a view of its copy, at the same place. */
+function overCopies<T extends FieldBatch | Tensor>(value: T, copies: Copies): T {
   if (Array.isArray(value)) return [...value] as unknown as T
   const entries = Object.entries(value).map(([name, part]) => {
     if (ArrayBuffer.isView(part)) {
-      const { byteOffset, length, constructor: View } = part as unknown as Viewable
-      return [name, new (View as new (b: ArrayBuffer, o: number, n: number) => unknown)(buffer, byteOffset, length)]
+      const { buffer, byteOffset, length, constructor: View } = part as unknown as Viewable
+      const copy = copies.of(buffer)
+      return [name, new (View as new (b: ArrayBufferLike, o: number, n: number) => unknown)(copy, byteOffset, length)]
     }
     if (typeof part === 'object' && part !== null && !Array.isArray(part))
-      return [name, overBuffer(part as FieldBatch, buffer)]
+      return [name, overCopies(part as FieldBatch, copies)]
     return [name, part]
   })
   return Object.fromEntries(entries) as T

@@ -2,6 +2,7 @@ import type { Dataset, Field, Sample } from '../datasets/types.ts'
 import { type DType, itemSize, type TypedArray, viewOf } from '../dtype.ts'
 import { HeadraceError } from '../errors.ts'
 import { native } from '../native.ts'
+import type { BatchMemory } from './batch-memory.ts'
 import { largestOf, locate, type StoredSource } from './source.ts'
 import type { DecodeFault, DecodePlan, Decoder, FieldBatch, Rows, SlotSpan, StoredBytes } from './types.ts'
 
@@ -42,7 +43,8 @@ class NumberDecoder implements Decoder<RowsPlan> {
     return NO_FAULTS
   }
 
-  deliver({ rows }: RowsPlan, buffer: ArrayBuffer, offset: number): FieldBatch {
+  deliver({ rows }: RowsPlan, memory: BatchMemory, start: number): FieldBatch {
+    const { buffer, offset } = memory.at(start)
     const data = viewOf(this.#dtype, buffer, offset, rows.ids.length)
     if (this.#dataset.gather === undefined) this.#fill(rows.samples, data)
     else this.#dataset.gather(rows.ids, this.#field, data)
@@ -134,7 +136,8 @@ class StoredDecoder implements Decoder<StoredPlan> {
     })
   }
 
-  deliver({ source, columns, stride }: StoredPlan, buffer: ArrayBuffer, offset: number): StoredBytes {
+  deliver({ source, columns, stride }: StoredPlan, memory: BatchMemory, start: number): StoredBytes {
+    const { buffer, offset } = memory.at(start)
     const count = source.sizes.length
     const sizes = new Uint32Array(buffer, offset, count)
     const heights = new Uint32Array(buffer, offset + 4 * count, count)

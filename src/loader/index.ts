@@ -1,5 +1,6 @@
 export type { Tail } from '../sampling/shards.ts'
 export type { RecordedFields } from './batch-maker.ts'
+export type { BatchMemory } from './batch-memory.ts'
 export type { FaultRecord, LoaderReport } from './faults.ts'
 export { Loader } from './loader.ts'
 export { LOADER_OPTIONS, type LoaderOptions, type OnError, RESERVED_FIELDS } from './options.ts'

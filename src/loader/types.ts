@@ -3,6 +3,7 @@ import type { Sample } from '../datasets/types.ts'
 import type { DType, Tensor, TypedArray } from '../dtype.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { SlotHandle } from '../native.ts'
+import type { BatchMemory } from './batch-memory.ts'
 
 /** What `load` delivers for one step. Its memory is a leased slot: at the next step every tensor of it is detached. */
 export interface BatchMeta {
@@ -90,6 +91,8 @@ export interface Rows {
 export interface DecodePlan {
   /** Slot memory it needs. */
   readonly bytes: number
+  /** Where that memory may be cut into several ArrayBuffers: where something of its own begins, ascending. */
+  readonly cuts?: readonly number[]
   /** Rows that failed already, whatever would be made of them. */
   readonly faults: readonly SampleFault[]
 }
@@ -114,8 +117,8 @@ export interface Decoder<P extends DecodePlan = DecodePlan, R = unknown> {
    */
   doubt?(plan: P): Promise<readonly SampleFault[]>
   decode(plan: P, target: SlotSpan): Promise<readonly DecodeFault[]>
-  /** The field's value over `buffer`, which is the slot's memory. */
-  deliver(plan: P, buffer: ArrayBuffer, offset: number): FieldBatch
+  /** The field's value over the memory of the batch, in which its own begins at `offset`. */
+  deliver(plan: P, memory: BatchMemory, offset: number): FieldBatch
   /** What the plan decides, as JSON. */
   record(plan: P): R
 }

@@ -5,6 +5,7 @@ import { HeadraceError, isHeadraceError } from '../errors.ts'
 import { imageType } from '../formats/image-type.ts'
 import { MAX_JPEG_SIDE, parseJpeg } from '../formats/jpeg.ts'
 import {
+  type BatchMemory,
   type DecodeFault,
   type DecodePlan,
   type Decoder,
@@ -102,8 +103,9 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
       bytes = Math.ceil(bytes / VIEW_ALIGN) * VIEW_ALIGN
       return places
     })
+    const cuts = [...offsets.slice(1).map(([first = 0]) => first), bytes]
     // Ragged views carry three uint32 columns behind all pixels.
-    return { source, boxes, offsets, faults, bytes: bytes + 12 * rows.ids.length * this.#views.length }
+    return { source, boxes, offsets, faults, cuts, bytes: bytes + 12 * rows.ids.length * this.#views.length }
   }
 
   decode({ source, boxes, offsets }: ImagePlan, { slot, offset }: SlotSpan): Promise<readonly DecodeFault[]> {
@@ -160,8 +162,8 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     })
   }
 
-  deliver(plan: ImagePlan, buffer: ArrayBuffer, offset: number): FieldBatch {
-    const values = this.#views.map((view, k) => [view.name, this.#value(plan, k, buffer, offset)] as const)
+  deliver(plan: ImagePlan, memory: BatchMemory, offset: number): FieldBatch {
+    const values = this.#views.map((view, k) => [view.name, this.#value(plan, k, memory, offset)] as const)
     return this.#options.named ? Object.fromEntries(values) : (values[0]?.[1] as FieldBatch)
   }
 
@@ -275,20 +277,20 @@ export class ImageDecoder implements Decoder<ImagePlan, RecordedImages> {
     return pixels * 3 * itemSize(dtype)
   }
 
-  #value(plan: ImagePlan, k: number, buffer: ArrayBuffer, offset: number): Tensor | RaggedImages {
+  #value(plan: ImagePlan, k: number, memory: BatchMemory, offset: number): Tensor | RaggedImages {
     const { pipeline } = this.#views[k] as View
     const { crop, dtype, layout } = pipeline
     const places = plan.offsets[k] as Float64Array
     const count = places.length
-    const start = offset + (places[0] ?? 0)
+    const { buffer, offset: start } = memory.at(offset + (places[0] ?? 0))
     if (crop !== undefined) {
       const shape = layout === 'NHWC' ? [count, crop.height, crop.width, 3] : [count, 3, crop.height, crop.width]
       return { data: viewOf<DType>(dtype, buffer, start, count * crop.height * crop.width * 3), shape, dtype }
     }
-    const columns = offset + plan.bytes - 12 * count * (this.#views.length - k)
-    const offsets = new Uint32Array(buffer, columns, count)
-    const heights = new Uint32Array(buffer, columns + 4 * count, count)
-    const widths = new Uint32Array(buffer, columns + 8 * count, count)
+    const columns = memory.at(offset + plan.bytes - 12 * count * (this.#views.length - k))
+    const offsets = new Uint32Array(columns.buffer, columns.offset, count)
+    const heights = new Uint32Array(columns.buffer, columns.offset + 4 * count, count)
+    const widths = new Uint32Array(columns.buffer, columns.offset + 8 * count, count)
     for (let row = 0; row < count; row++)
       offsets[row] = ((places[row] as number) - (places[0] as number)) / itemSize(dtype)
     heights.set(plan.source.heights)
