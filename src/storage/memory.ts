@@ -22,6 +22,11 @@ interface Held {
   readonly bytes: Uint8Array
 }
 
+interface Attributes {
+  readonly contentType?: string | undefined
+  readonly metadata?: Readonly<Record<string, string>> | undefined
+}
+
 /** Objects in this process's memory, for tests and small things. Each instance is a store of its own: its spec opens an empty one. */
 export class MemoryStore implements Store {
   readonly url: string
@@ -106,7 +111,8 @@ export class MemoryStore implements Store {
     const held = this.#objects.get(from)
     if (held === undefined)
       throw new HeadraceError('E_NOT_FOUND', `cannot copy ${show(from)}: it is not there`, { key: from })
-    return this.#set(to, held.bytes, options)
+    const { contentType, metadata } = held.info
+    return this.#set(to, held.bytes, { ...attributes({ contentType, metadata }), ...options })
   }
 
   async close(): Promise<void> {
@@ -114,11 +120,13 @@ export class MemoryStore implements Store {
     this.#sorted = undefined
   }
 
-  #set(key: string, bytes: Uint8Array, { ifNoneMatch, modified = Date.now() }: PutOptions): ObjectInfo {
+  #set(key: string, bytes: Uint8Array, options: PutOptions): ObjectInfo {
+    const { ifNoneMatch, modified = Date.now() } = options
     const present = this.#objects.has(key)
     if (present && ifNoneMatch !== undefined) throw new HeadraceError('E_EXISTS', `${key} is there already`, { key })
     if (!present) this.#sorted = undefined
-    const info: ObjectInfo = { key, size: bytes.length, etag: `${this.#id}-${++this.#version}`, modified }
+    const etag = `${this.#id}-${++this.#version}`
+    const info: ObjectInfo = { key, size: bytes.length, etag, modified, ...attributes(options) }
     this.#objects.set(key, { info, bytes })
     return info
   }
@@ -131,6 +139,15 @@ export class MemoryStore implements Store {
     } catch (error) {
       return { key, error: error instanceof Error ? error : new Error(String(error)) }
     }
+  }
+}
+
+/** A copy of what is said of an object: names of metadata in lower case, nothing where there is none. */
+function attributes({ contentType, metadata = {} }: Attributes): Pick<ObjectInfo, 'contentType' | 'metadata'> {
+  const pairs = Object.entries(metadata).map(([name, value]) => [name.toLowerCase(), value])
+  return {
+    ...(contentType !== undefined && { contentType }),
+    ...(pairs.length > 0 && { metadata: Object.fromEntries(pairs) }),
   }
 }
 

@@ -114,7 +114,9 @@ export interface ListOptions extends CallOptions {
 export interface PutOptions extends CallOptions {
   /** E_EXISTS if the key is there already. */
   readonly ifNoneMatch?: '*'
+  /** Kept in memory and behind HTTP; a copy has the original's without it. Files have no type: it is left out there. */
   readonly contentType?: string
+  /** As with `contentType`: kept in memory and behind HTTP, left out where objects are files. Replaces all of a copy's. */
   readonly metadata?: Readonly<Record<string, string>>
   /** Milliseconds since 1970 that the object has then, in stores that let it be set: files and memory. Otherwise it is now. */
   readonly modified?: number

@@ -29,3 +29,18 @@ test('close lets the objects go', async () => {
   await store.close()
   expect(await listed(store)).toEqual([])
 })
+
+test('keeps a type and metadata, which copies take over unless they are given others', async () => {
+  const store = new MemoryStore('m')
+  const said = { contentType: 'text/plain', metadata: { Colour: 'red' } }
+  const kept = { contentType: 'text/plain', metadata: { colour: 'red' } }
+  expect(await store.put('put', bytesOf('x'), said)).toMatchObject(kept)
+  const writer = store.writer('written', said)
+  await writer.write(bytesOf('x'))
+  await writer.close()
+  await store.copy('put', 'copy')
+  for (const key of ['put', 'written', 'copy']) expect(await store.head(key)).toMatchObject(kept)
+  const other = await store.copy('put', 'other', { contentType: 'text/html', metadata: {} })
+  expect(other).toMatchObject({ contentType: 'text/html' })
+  expect(other).not.toHaveProperty('metadata')
+})

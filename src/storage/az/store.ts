@@ -5,6 +5,7 @@ import type { HeaderFields, HttpResponse } from '../http/types.ts'
 import { checkRange } from '../range.ts'
 import { pause } from '../remote/backoff.ts'
 import { checkContentType } from '../remote/content-type.ts'
+import { endpointName } from '../remote/endpoints.ts'
 import { inOrder } from '../remote/in-order.ts'
 import { ListingCheck } from '../remote/listing-check.ts'
 import { checkObjectPrefix } from '../remote/object-key.ts'
@@ -15,7 +16,7 @@ import { PartsWriter } from '../remote/parts-writer.ts'
 import { placing, rangeHeadOf, rangeText } from '../remote/range-head.ts'
 import { type FetchRange, rangedGet } from '../remote/ranged-get.ts'
 import { openSession } from '../remote/session.ts'
-import type { SendOptions, Session, SessionReport } from '../remote/types.ts'
+import type { Endpoint, SendOptions, Session, SessionReport } from '../remote/types.ts'
 import type {
   CallOptions,
   ContainerInfo,
@@ -146,12 +147,13 @@ export class AzStore implements Store {
     const { container, root, credentials, endpoints } = this.#config
     const [endpoint] = endpoints
     if (endpoint === undefined) throw new HeadraceError('E_USAGE', 'a store needs an endpoint')
-    const { protocol, host, port } = endpoint.origin
-    const source = `${protocol}//${host}:${port}${pathOf(endpoint, container, root + from)}`
+    const source = `${originName(endpoint)}${pathOf(endpoint, container, root + from)}`
     const headers = {
       'x-ms-copy-source': credentials.kind === 'sas' ? `${source}?${credentials.token}` : source,
+      ...metadataHeaders(options.metadata),
       ...conditions(options),
     }
+    if (options.contentType !== undefined) checkContentType(options.contentType)
     const call: Call = { method: 'PUT', headers, idempotent: options.ifNoneMatch === undefined }
     await this.#send('copy to', to, call, options, (response) => {
       if (isNoBlob(response))
@@ -164,9 +166,11 @@ export class AzStore implements Store {
     for (;;) {
       const status = await this.#send('copy to', to, { method: 'HEAD', idempotent: true }, options, (response) => {
         this.#expect(response, 200, 'copy to', to)
-        return { copy: response.headers['x-ms-copy-status'], info: infoOfHead(to, response.headers) }
+        const { headers } = response
+        return { copy: headers['x-ms-copy-status'], headers, info: infoOfHead(to, headers) }
       })
-      if (status.copy === undefined || status.copy === 'success') return status.info
+      if (status.copy === undefined || status.copy === 'success')
+        return this.#describe(status.info, status.headers, options)
       if (status.copy !== 'pending')
         throw new HeadraceError('E_SERVER', `cannot copy to ${show(to)}: the service says ${status.copy}`, {
           url: this.url,
@@ -249,8 +253,7 @@ export class AzStore implements Store {
       expires: new Date(Date.now() + expires * 1000),
       version: AZ_VERSION,
     })
-    const { protocol, host, port } = endpoint.origin
-    return `${new URL(`${protocol}//${host}:${port}`).origin}${pathOf(endpoint, container, blob)}?${query}`
+    return `${originName(endpoint)}${pathOf(endpoint, container, blob)}?${query}`
   }
 
   report(): SessionReport {
@@ -288,6 +291,27 @@ export class AzStore implements Store {
         })
       return info === undefined ? undefined : { info, offset, length: 0 }
     }
+  }
+
+  /**
+   * What a copy request cannot say is said of the copy afterwards: another type, and that there is no metadata. Each of
+   * these requests makes a new etag; properties that it does not repeat would be gone.
+   */
+  async #describe(copied: ObjectInfo, head: HeaderFields, options: PutOptions): Promise<ObjectInfo> {
+    const { contentType, metadata } = options
+    const { key } = copied
+    const retyped = contentType !== undefined && contentType !== copied.contentType
+    const cleared = metadata !== undefined && Object.keys(metadata).length === 0 && copied.metadata !== undefined
+    if (!retyped && !cleared) return copied
+    const say = (comp: string, headers: HeaderFields) =>
+      this.#send('copy to', key, { method: 'PUT', query: [['comp', comp]], headers, idempotent: true }, options, (answer) =>
+        this.#expect(answer, 200, 'copy to', key),
+      )
+    if (retyped) await say('properties', { ...keptProperties(head), 'x-ms-blob-content-type': contentType })
+    if (cleared) await say('metadata', {})
+    const info = await this.head(key, options)
+    if (info !== undefined) return info
+    throw new HeadraceError('E_STATE', `${key} is gone, right after it was written`, { url: this.url, key })
   }
 
   async #putBlob(key: string, pieces: readonly Uint8Array[], options: PutOptions): Promise<ObjectInfo> {
@@ -425,8 +449,37 @@ function conditions({ ifNoneMatch }: PutOptions): HeaderFields {
 function described({ contentType, metadata }: PutOptions): HeaderFields {
   const headers: Record<string, string> = {}
   if (contentType !== undefined) headers['x-ms-blob-content-type'] = checkContentType(contentType)
-  for (const [name, value] of Object.entries(metadata ?? {})) headers[`x-ms-meta-${name}`] = value
+  return { ...headers, ...metadataHeaders(metadata) }
+}
+
+/** Names of metadata are identifiers of C#, values what a header can hold: the service refuses others, unsaid why. */
+function metadataHeaders(metadata: PutOptions['metadata']): HeaderFields {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(metadata ?? {})) {
+    if (!/^[a-z_][a-z0-9_]*$/.test(name))
+      throw new HeadraceError(
+        'E_USAGE',
+        `in Azure a name of metadata must be letters in lower case, digits and _, but got ${show(name)}`,
+      )
+    if (typeof value !== 'string' || !/^(?:[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?)?$/.test(value))
+      throw new HeadraceError('E_USAGE', `in Azure metadata ${name} must be printable ASCII, but got ${show(value)}`)
+    headers[`x-ms-meta-${name}`] = value
+  }
   return headers
+}
+
+const PROPERTIES = ['cache-control', 'content-disposition', 'content-encoding', 'content-language', 'content-md5'] as const
+
+/** The properties of a blob as the request has them that sets all of them. */
+function keptProperties(head: HeaderFields): HeaderFields {
+  return Object.fromEntries(
+    PROPERTIES.flatMap((name) => (head[name] === undefined ? [] : [[`x-ms-blob-${name}`, head[name]]])),
+  )
+}
+
+/** 'http://[::1]:10000', without what stands before every path. */
+function originName({ origin }: Endpoint): string {
+  return endpointName({ origin, basePath: '' })
 }
 
 export async function openAzStore(location: string, options: Readonly<Record<string, unknown>> = {}): Promise<AzStore> {

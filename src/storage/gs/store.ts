@@ -47,6 +47,16 @@ const MAX_PRESIGNED = 7 * 24 * 3600
 const DELETES = 32
 /** Where buckets are made and listed. */
 const BUCKETS = '/storage/v1/b'
+/** What a copy takes over from its original unless it is said anew. */
+const EDITABLE = [
+  'contentType',
+  'metadata',
+  'cacheControl',
+  'contentDisposition',
+  'contentEncoding',
+  'contentLanguage',
+  'storageClass',
+] as const
 const DEFAULT_TYPE = 'application/octet-stream'
 
 interface Call {
@@ -193,13 +203,24 @@ export class GsStore implements Store {
     // Some servers pass over the condition.
     if (options.ifNoneMatch !== undefined && (await this.head(to, options)) !== undefined)
       throw new HeadraceError('E_EXISTS', `${to} is there already`, { url: this.url, key: to })
+    const said = await this.#copiedResource(from, options)
     let token: string | undefined
     for (;;) {
       const query: Record<string, string> = {
         ...conditions(options),
+        ...(said !== undefined && { ifSourceGenerationMatch: said.generation }),
         ...(token !== undefined && { rewriteToken: token }),
       }
-      const call: Call = { method: 'POST', path, query, idempotent: options.ifNoneMatch === undefined }
+      const call: Call = {
+        method: 'POST',
+        path,
+        query,
+        idempotent: options.ifNoneMatch === undefined,
+        ...(said !== undefined && {
+          headers: { 'content-type': 'application/json; charset=UTF-8' },
+          body: [Buffer.from(JSON.stringify(said.resource))],
+        }),
+      }
       const state = await this.#send('copy to', to, call, options, (response) => {
         if (response.status === 404) {
           this.#absent(response, from)
@@ -209,6 +230,7 @@ export class GsStore implements Store {
           })
         }
         this.#refuseExisting(response, to, options)
+        if (response.status === 412) throw this.#changed(from, said?.generation)
         this.#expect(response, 'copy to', to)
         return readJson(response.body)
       })
@@ -339,6 +361,40 @@ export class GsStore implements Store {
       url: this.url,
       key,
     })
+  }
+
+  /**
+   * What a copy is to say of itself where that is not all the same as of the original: what is not given anew has to be
+   * repeated. undefined where nothing is given.
+   */
+  async #copiedResource(from: string, options: PutOptions) {
+    const { contentType, metadata } = options
+    if (contentType === undefined && metadata === undefined) return undefined
+    const query = { fields: ['generation', ...EDITABLE].join(',') }
+    const found = await this.#send(
+      'look up',
+      from,
+      { method: 'GET', path: this.#pathOf(from), query, idempotent: true },
+      options,
+      (response) => {
+        if (response.status === 404) {
+          this.#absent(response, from)
+          throw new HeadraceError('E_NOT_FOUND', `cannot copy ${show(from)}: it is not there`, {
+            url: this.url,
+            key: from,
+          })
+        }
+        this.#expect(response, 'look up', from)
+        return readJson(response.body)
+      },
+    )
+    const kept = EDITABLE.flatMap((name) => (found[name] === undefined ? [] : [[name, found[name]]]))
+    const resource = {
+      ...Object.fromEntries(kept),
+      ...(contentType !== undefined && { contentType: checkContentType(contentType) }),
+      ...(metadata !== undefined && { metadata }),
+    }
+    return { generation: String(found.generation), resource }
   }
 
   /** Metadata and bytes in one request, so that the service compares the checksum before it keeps anything. */

@@ -68,6 +68,27 @@ describe.skipIf(azurite.path === undefined)(`Azure blobs, by Azurite${azurite.ab
     await store.close()
   })
 
+  test('copies take over type and metadata, or have those they are given', async () => {
+    const store = await open()
+    await store.put('k', bytesOf('x'), { contentType: 'text/plain', metadata: { colour: 'red' } })
+    await store.copy?.('k', 'same')
+    expect(await store.head('same')).toMatchObject({ contentType: 'text/plain', metadata: { colour: 'red' } })
+    const said = { contentType: 'text/html', metadata: { shape: 'round' } }
+    const other = await store.copy?.('k', 'other', said)
+    expect(other).toMatchObject(said)
+    expect(await store.head('other')).toEqual(other)
+    expect(other?.metadata).toEqual({ shape: 'round' })
+    expect(other?.checksum).toEqual((await store.head('k'))?.checksum)
+    expect(await store.copy?.('k', 'bare', { metadata: {} })).not.toHaveProperty('metadata')
+    for (const metadata of [{ 'with-dash': 'x' }, { name: 'ä' }])
+      for (const write of [
+        () => store.put('k', bytesOf('y'), { metadata }),
+        () => store.copy?.('k', 'n', { metadata }),
+      ])
+        await expect(write()).rejects.toEqual(failing('E_USAGE', 'in Azure'))
+    await store.close()
+  })
+
   test('a presigned URL reads and writes one blob, and no other', async () => {
     const store = await open('/a b')
     await store.put('k ä', bytesOf('text'))

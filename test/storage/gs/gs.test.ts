@@ -62,6 +62,19 @@ describe.skipIf(fakeGcs.path === undefined)(`Google Cloud Storage, by fake-gcs-s
     await store.close()
   })
 
+  test('copies take over type and metadata, or have those they are given', async () => {
+    const store = await open()
+    const kept = { contentType: 'text/plain', metadata: { colour: 'red' } }
+    await store.put('k', bytesOf('x'), kept)
+    await store.copy?.('k', 'same')
+    expect(await store.head('same')).toMatchObject(kept)
+    await store.copy?.('k', 'typed', { contentType: 'text/html' })
+    expect(await store.head('typed')).toMatchObject({ ...kept, contentType: 'text/html' })
+    await store.copy?.('k', 'told', { metadata: { shape: 'round' } })
+    expect(await store.head('told')).toMatchObject({ contentType: 'text/plain', metadata: { shape: 'round' } })
+    await store.close()
+  })
+
   test('buckets: listed, and removed only when empty', async () => {
     const store = await open()
     await store.put('k', bytesOf('x'))
