@@ -153,6 +153,9 @@ export interface ObjectWriter {
   abort(): Promise<void>
 }
 
+/** Copies an object of another store; see `copy`. */
+export type CopyAcross = (from: string, to: string, options?: PutOptions) => Promise<ObjectInfo>
+
 /**
  * A place where bytes live under keys. Absent is `undefined`, broken is a throw.
  * Keys are literal strings with `/` between levels; listings are ordered by the UTF-8 bytes of the key.
@@ -161,6 +164,8 @@ export interface Store {
   /** Canonical, without credentials. */
   readonly url: string
   readonly spec: StoreSpec
+  /** Which servers answer, where `url` does not say it, whatever named them: what is cached of others is not theirs. */
+  readonly endpoint?: string
   head(key: string, options?: CallOptions): Promise<ObjectInfo | undefined>
   /** A range that starts past the end is E_USAGE, at the end is empty; one that ends past it is cut. A short read is E_CORRUPT. */
   get(key: string, options?: GetOptions): Promise<ObjectBody | undefined>
@@ -170,6 +175,11 @@ export interface Store {
   delete(keys: Iterable<string>, options?: CallOptions): AsyncIterable<DeleteResult>
   /** Copies within the store. E_NOT_FOUND if `from` is absent. */
   copy?(from: string, to: string, options?: PutOptions): Promise<ObjectInfo>
+  /**
+   * How objects of another store are copied without passing through here; undefined where the two are not of one
+   * service, reached by the same servers with the same credentials.
+   */
+  copyFrom?(source: Store): Promise<CopyAcross | undefined>
   /** Makes the bucket or container that the store lies in; of a local store its directory. E_EXISTS. */
   createContainer?(options?: CallOptions): Promise<void>
   /** E_NOT_FOUND; E_STATE where it is not empty. */

@@ -194,3 +194,11 @@ async function identityCredentials(account: string): Promise<AzCredentials> {
     },
   }
 }
+
+/** Whether two stores ask as one: with the same key or signature, or as whoever is signed in. */
+export function isSameUser(a: AzCredentials, b: AzCredentials): boolean {
+  if (a.account !== b.account) return false
+  if (a.kind === 'key') return b.kind === 'key' && Buffer.compare(a.key, b.key) === 0
+  if (a.kind === 'sas') return b.kind === 'sas' && a.token === b.token
+  return a.kind === b.kind
+}

@@ -2,10 +2,11 @@ import { oneOf, positiveInteger, show } from '../../checks.ts'
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { openHttpClient } from '../http/client.ts'
 import type { HeaderFields, HttpResponse } from '../http/types.ts'
+import { keepOrigin, originOf } from '../origin.ts'
 import { checkRange } from '../range.ts'
 import { pause } from '../remote/backoff.ts'
 import { checkContentType } from '../remote/content-type.ts'
-import { endpointName } from '../remote/endpoints.ts'
+import { endpointName, endpointNames } from '../remote/endpoints.ts'
 import { inOrder } from '../remote/in-order.ts'
 import { ListingCheck } from '../remote/listing-check.ts'
 import { checkObjectPrefix } from '../remote/object-key.ts'
@@ -20,6 +21,7 @@ import type { Endpoint, SendOptions, Session, SessionReport } from '../remote/ty
 import type {
   CallOptions,
   ContainerInfo,
+  CopyAcross,
   DeleteResult,
   GetOptions,
   ListEntry,
@@ -36,6 +38,7 @@ import type {
 import { AZ_VERSION, type AzCall, azRequest, pathOf } from './account.ts'
 import { infoOfHead, readBlobPage, readContainerPage } from './blobs.ts'
 import { checksumHeader, verifyMd5 } from './checksums.ts'
+import { isSameUser } from './credentials.ts'
 import { azError, azErrorCode } from './errors.ts'
 import { checkBlobName } from './names.ts'
 import { type AzConfig, azConfig } from './options.ts'
@@ -58,6 +61,7 @@ type Call = Omit<AzCall, 'container' | 'blob' | 'idempotent'> &
 export class AzStore implements Store {
   readonly url: string
   readonly spec: StoreSpec
+  readonly endpoint: string
   readonly #config: AzConfig
   readonly #session: Session
   readonly #requests: BlockRequests
@@ -66,6 +70,8 @@ export class AzStore implements Store {
     this.#config = config
     this.url = config.url
     this.spec = { url: config.url, options: config.given }
+    this.endpoint = endpointNames(config.endpoints)
+    keepOrigin(this.spec, this)
     this.#session = openSession({
       endpoints: config.endpoints,
       client: openHttpClient(clientOptions(config.remote)),
@@ -140,11 +146,27 @@ export class AzStore implements Store {
     return inOrder(keys, DELETES, (key) => this.#remove(key, options), options.signal)
   }
 
-  async copy(from: string, to: string, options: PutOptions = {}): Promise<ObjectInfo> {
+  copy(from: string, to: string, options: PutOptions = {}): Promise<ObjectInfo> {
+    return this.#copy(this.#config, from, to, options)
+  }
+
+  async copyFrom(source: Store): Promise<CopyAcross | undefined> {
+    const other = originOf(source.spec)
+    if (!(other instanceof AzStore) || other.endpoint !== this.endpoint) return undefined
+    if (!isSameUser(this.#config.credentials, other.#config.credentials)) return undefined
+    return (from, to, options = {}) => this.#copy(other.#config, from, to, options)
+  }
+
+  async #copy(
+    { container, root, url }: Pick<AzConfig, 'container' | 'root' | 'url'>,
+    from: string,
+    to: string,
+    options: PutOptions,
+  ): Promise<ObjectInfo> {
     checkBlobName(from)
     checkBlobName(to)
     throwIfAborted(options.signal, 'copy')
-    const { container, root, credentials, endpoints } = this.#config
+    const { credentials, endpoints } = this.#config
     const [endpoint] = endpoints
     if (endpoint === undefined) throw new HeadraceError('E_USAGE', 'a store needs an endpoint')
     const source = `${originName(endpoint)}${pathOf(endpoint, container, root + from)}`
@@ -159,7 +181,7 @@ export class AzStore implements Store {
       if (isNoBlob(response))
         throw new HeadraceError('E_NOT_FOUND', `cannot copy ${show(from)}: it is not there`, {
           key: from,
-          url: this.url,
+          url,
         })
       this.#expect(response, 202, 'copy to', to)
     })

@@ -4,8 +4,10 @@ import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { openHttpClient } from '../http/client.ts'
 import type { HeaderFields, HttpHead, HttpRequest, HttpResponse, Method } from '../http/types.ts'
+import { keepOrigin, originOf } from '../origin.ts'
 import { checkRange } from '../range.ts'
 import { checkContentType } from '../remote/content-type.ts'
+import { endpointNames } from '../remote/endpoints.ts'
 import { inOrder } from '../remote/in-order.ts'
 import { ListingCheck } from '../remote/listing-check.ts'
 import { checkObjectKey, checkObjectPrefix } from '../remote/object-key.ts'
@@ -20,6 +22,7 @@ import type { Endpoint, SendOptions, Session, SessionReport } from '../remote/ty
 import type {
   CallOptions,
   ContainerInfo,
+  CopyAcross,
   DeleteResult,
   GetOptions,
   ListEntry,
@@ -75,6 +78,7 @@ interface Call {
 export class GsStore implements Store {
   readonly url: string
   readonly spec: StoreSpec
+  readonly endpoint: string
   readonly #config: GsConfig
   readonly #session: Session
   readonly #requests: ResumableRequests
@@ -83,6 +87,8 @@ export class GsStore implements Store {
     this.#config = config
     this.url = config.url
     this.spec = { url: config.url, options: config.given }
+    this.endpoint = endpointNames(config.endpoints)
+    keepOrigin(this.spec, this)
     this.#session = openSession({
       endpoints: config.endpoints,
       client: openHttpClient(clientOptions(config.remote)),
@@ -195,15 +201,29 @@ export class GsStore implements Store {
     return inOrder(keys, DELETES, remove, options.signal)
   }
 
-  async copy(from: string, to: string, options: PutOptions = {}): Promise<ObjectInfo> {
+  copy(from: string, to: string, options: PutOptions = {}): Promise<ObjectInfo> {
+    return this.#copy(this, from, to, options)
+  }
+
+  async copyFrom(source: Store): Promise<CopyAcross | undefined> {
+    const other = originOf(source.spec)
+    if (!(other instanceof GsStore) || other.endpoint !== this.endpoint) return undefined
+    // One process has one set of application default credentials.
+    const { credentials: mine, given } = this.#config
+    const { credentials: theirs, given: givenThere } = other.#config
+    if (mine.kind !== theirs.kind || given.keyFile !== givenThere.keyFile) return undefined
+    return (from, to, options = {}) => this.#copy(other, from, to, options)
+  }
+
+  async #copy(source: GsStore, from: string, to: string, options: PutOptions): Promise<ObjectInfo> {
     checkObjectKey(from)
     checkObjectKey(to)
     throwIfAborted(options.signal, 'copy')
-    const path = `${this.#pathOf(from)}/rewriteTo${this.#bucketPath().replace('/storage/v1', '')}/o/${encodeURIComponent(this.#config.root + to)}`
+    const path = `${source.#pathOf(from)}/rewriteTo${this.#bucketPath().replace('/storage/v1', '')}/o/${encodeURIComponent(this.#config.root + to)}`
     // Some servers pass over the condition.
     if (options.ifNoneMatch !== undefined && (await this.head(to, options)) !== undefined)
       throw new HeadraceError('E_EXISTS', `${to} is there already`, { url: this.url, key: to })
-    const said = await this.#copiedResource(from, options)
+    const said = await source.#copiedResource(from, options)
     let token: string | undefined
     for (;;) {
       const query: Record<string, string> = {
@@ -223,14 +243,14 @@ export class GsStore implements Store {
       }
       const state = await this.#send('copy to', to, call, options, (response) => {
         if (response.status === 404) {
-          this.#absent(response, from)
+          source.#absent(response, from)
           throw new HeadraceError('E_NOT_FOUND', `cannot copy ${show(from)}: it is not there`, {
-            url: this.url,
+            url: source.url,
             key: from,
           })
         }
         this.#refuseExisting(response, to, options)
-        if (response.status === 412) throw this.#changed(from, said?.generation)
+        if (response.status === 412) throw source.#changed(from, said?.generation)
         this.#expect(response, 'copy to', to)
         return readJson(response.body)
       })

@@ -19,6 +19,11 @@ export function endpointName({ origin, basePath }: Endpoint): string {
   return `${origin.protocol}//${host}${port}${basePath}`
 }
 
+/** The servers of a store as one text, whatever their order was. */
+export function endpointNames(endpoints: readonly Endpoint[]): string {
+  return endpoints.map(endpointName).sort().join(',')
+}
+
 /**
  * An endpoint by its URL: 'https://host', 'http://[::1]:9000/base/'. Without a scheme ('host:9000'), or with that of
  * the store ('s3://host:9000'), it is http, on port 443 https. E_CONFIG for anything else; a name or password in it is

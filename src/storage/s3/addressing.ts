@@ -1,4 +1,5 @@
 import type { Origin } from '../http/types.ts'
+import { endpointNames } from '../remote/endpoints.ts'
 import type { Endpoint } from '../remote/types.ts'
 import type { S3Config } from './options.ts'
 
@@ -17,6 +18,11 @@ const DEFAULT_PORTS = { 'http:': 80, 'https:': 443 } as const
 export function awsEndpoint(region: string): Endpoint {
   const suffix = region.startsWith('cn-') ? 'amazonaws.com.cn' : 'amazonaws.com'
   return { origin: { protocol: 'https:', host: `s3.${region}.${suffix}`, port: 443 }, basePath: '' }
+}
+
+/** All servers of a store as one text. On AWS a bucket has one place in a partition, whichever region is asked. */
+export function serversOf({ endpoints, region }: Pick<S3Config, 'endpoints' | 'region'>): string {
+  return endpointNames(endpoints ?? [awsEndpoint(region.startsWith('cn-') ? 'cn-north-1' : 'us-east-1')])
 }
 
 /** Whether names below a host find it too: they do not of an address, and not everywhere of localhost. */

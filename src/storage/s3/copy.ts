@@ -1,5 +1,6 @@
 import { show } from '../../checks.ts'
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
+import type { HeaderFields } from '../http/types.ts'
 import { childText } from '../remote/xml.ts'
 import type { ObjectInfo, PutOptions } from '../types.ts'
 import type { S3Connection } from './connection.ts'
@@ -23,22 +24,24 @@ export interface CopySizes {
   readonly part: number
 }
 
+/** `origin`: where the original lies, which is of the same service. */
 export async function copyObject(
   connection: S3Connection,
   from: string,
   to: string,
   options: PutOptions,
+  origin: S3Connection = connection,
   sizes: CopySizes = { single: MAX_SINGLE_COPY, part: COPY_PART },
 ): Promise<ObjectInfo> {
-  const source = wholeKey(connection.config, from)
+  const source = wholeKey(origin.config, from)
   const target = wholeKey(connection.config, to)
   const { signal, ifNoneMatch } = options
   throwIfAborted(signal, 'copy')
   const call = signal === undefined ? {} : { signal }
-  const info = await headObject(connection, from, call)
+  const info = await headObject(origin, from, call)
   if (info === undefined)
     throw new HeadraceError('E_NOT_FOUND', `cannot copy ${show(from)}: it is not there`, {
-      url: connection.urlOf(from),
+      url: origin.urlOf(from),
       key: from,
     })
   // Not every server knows the condition on copies; those that do make sure that nobody was faster.
@@ -49,19 +52,21 @@ export async function copyObject(
     contentType: options.contentType ?? info.contentType ?? 'application/octet-stream',
     metadata: options.metadata ?? info.metadata ?? {},
   }
-  if (info.size > sizes.single) return copyInParts(connection, info, source, to, target, said, sizes.part)
-  return copyWhole(connection, info, source, to, target, { ...said, from, replace: isReplaced(from, to, options) })
+  const itself = source === target && origin.config.bucket === connection.config.bucket
+  const original = origin.copySource(source, info.etag)
+  if (info.size > sizes.single) return copyInParts(connection, info, original, to, target, said, sizes.part)
+  return copyWhole(connection, info, original, to, target, { ...said, from, replace: itself || isReplaced(options) })
 }
 
 /** An object can be copied to itself only if something is said of it anew. */
-function isReplaced(from: string, to: string, { contentType, metadata }: PutOptions): boolean {
-  return from === to || contentType !== undefined || metadata !== undefined
+function isReplaced({ contentType, metadata }: PutOptions): boolean {
+  return contentType !== undefined || metadata !== undefined
 }
 
 function copyWhole(
   connection: S3Connection,
   info: ObjectInfo,
-  source: string,
+  source: HeaderFields,
   to: string,
   target: string,
   options: PutOptions & { readonly from: string; readonly replace: boolean },
@@ -77,7 +82,7 @@ function copyWhole(
       path: target,
       headers: {
         ...(replace && { ...headersOfObject(options), 'x-amz-metadata-directive': 'REPLACE' }),
-        ...connection.copySource(source, info.etag),
+        ...source,
         ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
       },
       idempotent: ifNoneMatch === undefined,
@@ -118,7 +123,7 @@ function copyWhole(
 async function copyInParts(
   connection: S3Connection,
   info: ObjectInfo,
-  source: string,
+  source: HeaderFields,
   to: string,
   target: string,
   options: PutOptions,
@@ -137,7 +142,7 @@ async function copyInParts(
     while (next * size < info.size) {
       const index = next++
       const offset = index * size
-      const piece = { path: source, etag: info.etag, offset, length: Math.min(size, info.size - offset) }
+      const piece = { source, offset, length: Math.min(size, info.size - offset) }
       parts[index] = await upload.copyPart(index + 1, piece, stop.signal)
     }
   }

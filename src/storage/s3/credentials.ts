@@ -180,3 +180,12 @@ export function credentialSource({ credentials, profile }: CredentialOptions, en
     return found ?? fromSdk(profile, env)
   })
 }
+
+type User = { readonly credentials: CredentialSource | undefined }
+
+/** Whether two stores ask in the name of the same key, or both in nobody's. */
+export async function isSameUser({ credentials: one }: User, { credentials: other }: User): Promise<boolean> {
+  if (one === undefined || other === undefined) return one === other
+  const [a, b] = await Promise.all([one.current(), other.current()])
+  return a.accessKeyId === b.accessKeyId && a.secretAccessKey === b.secretAccessKey
+}

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { combineCrc32c } from '../../crc32c.ts'
 import { HeadraceError, isHeadraceError } from '../../errors.ts'
 import { native } from '../../native.ts'
-import type { HttpResponse } from '../http/types.ts'
+import type { HeaderFields, HttpResponse } from '../http/types.ts'
 import type { PartLimits } from '../remote/part-sizes.ts'
 import type { ExistingPart, PartsTarget } from '../remote/parts-writer.ts'
 import { childText, escapeXml } from '../remote/xml.ts'
@@ -106,14 +106,14 @@ export class MultipartUpload implements PartsTarget<UploadedPart> {
     )
   }
 
-  /** A part that is a range of another object of the bucket, which has this etag. */
+  /** A part that is a range of another object; `source`: the headers that name it and its version. */
   async copyPart(
     number: number,
-    source: { readonly path: string; readonly etag: string; readonly offset: number; readonly length: number },
+    piece: { readonly source: HeaderFields; readonly offset: number; readonly length: number },
     signal: AbortSignal,
   ): Promise<UploadedPart> {
     const doing = `copy part ${number} of`
-    const { path, etag, offset, length } = source
+    const { source, offset, length } = piece
     return this.#connection.send(
       {
         ...this.#common,
@@ -121,7 +121,7 @@ export class MultipartUpload implements PartsTarget<UploadedPart> {
         doing,
         query: this.#partQuery(number),
         headers: {
-          ...this.#connection.copySource(path, etag),
+          ...source,
           'x-amz-copy-source-range': `bytes=${offset}-${offset + length - 1}`,
         },
         read: (response) => {

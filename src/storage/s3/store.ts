@@ -1,12 +1,14 @@
 import { oneOf, positiveInteger } from '../../checks.ts'
 import { openHttpClient } from '../http/client.ts'
 import { clientOptions } from '../remote/options.ts'
+import { keepOrigin, originOf } from '../origin.ts'
 import { listing } from '../remote/parallel-list.ts'
 import { openSession } from '../remote/session.ts'
 import type { SessionReport } from '../remote/types.ts'
 import type {
   CallOptions,
   ContainerInfo,
+  CopyAcross,
   DeleteResult,
   GetOptions,
   ListEntry,
@@ -20,10 +22,11 @@ import type {
   StoreSpec,
   WriterOptions,
 } from '../types.ts'
-import { awsEndpoint } from './addressing.ts'
+import { awsEndpoint, serversOf } from './addressing.ts'
 import { createBucket, deleteBucket, listBuckets } from './buckets.ts'
 import { S3Connection } from './connection.ts'
 import { copyObject } from './copy.ts'
+import { isSameUser } from './credentials.ts'
 import { deleteObjects } from './delete.ts'
 import { getObject, headObject, type SizeGuess } from './get.ts'
 import { wholeKey } from './keys.ts'
@@ -38,13 +41,16 @@ const MAX_PRESIGNED = 7 * 24 * 3600
 export class S3Store implements Store {
   readonly url: string
   readonly spec: StoreSpec
+  readonly endpoint: string
   readonly #connection: S3Connection
   readonly #guess: SizeGuess = { large: false }
 
   constructor(config: S3Config, connection: S3Connection) {
     this.url = config.url
     this.spec = { url: config.url, options: config.given }
+    this.endpoint = serversOf(config)
     this.#connection = connection
+    keepOrigin(this.spec, this)
   }
 
   head(key: string, options: CallOptions = {}): Promise<ObjectInfo | undefined> {
@@ -73,6 +79,13 @@ export class S3Store implements Store {
 
   copy(from: string, to: string, options: PutOptions = {}): Promise<ObjectInfo> {
     return copyObject(this.#connection, from, to, options)
+  }
+
+  async copyFrom(source: Store): Promise<CopyAcross | undefined> {
+    const other = originOf(source.spec)
+    if (!(other instanceof S3Store) || other.endpoint !== this.endpoint) return undefined
+    if (!(await isSameUser(this.#connection.config, other.#connection.config))) return undefined
+    return (from, to, options = {}) => copyObject(this.#connection, from, to, options, other.#connection)
   }
 
   createContainer(options: CallOptions = {}): Promise<void> {

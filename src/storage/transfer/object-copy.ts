@@ -1,7 +1,7 @@
-import { HeadraceError } from '../../errors.ts'
+import { HeadraceError, isHeadraceError } from '../../errors.ts'
 import { Permits } from '../../permits.ts'
 import { allocate } from '../file/descriptor.ts'
-import type { GetOptions, ObjectBody, ObjectInfo, ObjectWriter, PutOptions } from '../types.ts'
+import type { CopyAcross, GetOptions, ObjectBody, ObjectInfo, ObjectWriter, PutOptions, Store } from '../types.ts'
 import type { Side } from './place.ts'
 
 /**
@@ -63,11 +63,13 @@ function checked({ from, to }: Copied, { source, destination, ...job }: Job): Co
 
 /**
  * Copies objects from store to store. What passes through is read in ranges of `partSize`, at most `windowBytes` of it
- * at once; within one store, the store itself copies. The destination appears whole or not at all.
+ * at once; within one store, and from one to another of the same service, that itself copies. The destination appears whole or not at all.
  */
 export class Copier {
   readonly #options: CopierOptions
   readonly #window: Permits
+  /** By source: there is one destination. */
+  readonly #copyAcross = new Map<Store, Promise<CopyAcross | undefined>>()
   readonly #large = new Permits(LARGE_AT_ONCE, LARGE_AT_ONCE)
   /** Memory of parts, to be used again. */
   readonly #spare: Uint8Array[] = []
@@ -87,9 +89,33 @@ export class Copier {
       onBytes(info.size)
       return { from: listed, to: info }
     }
+    const info = await this.#across(job)
+    if (info !== undefined) {
+      onBytes(info.size)
+      return { from: listed, to: info }
+    }
     const whole =
       listed.size > partSize ? undefined : await this.#window.run(listed.size, () => this.#whole(job, listed.size))
     return checked(whole ?? (await this.#large.run(1, () => this.#parts(job))), job)
+  }
+
+  /** By the service that both stores are of; undefined where there is none, or it does not do that. */
+  async #across({ source, key, destination, to, options }: Job): Promise<ObjectInfo | undefined> {
+    if (destination.store.copyFrom === undefined) return undefined
+    let asked = this.#copyAcross.get(source.store)
+    if (asked === undefined) {
+      asked = destination.store.copyFrom(source.store)
+      this.#copyAcross.set(source.store, asked)
+    }
+    const copy = await asked
+    try {
+      return await copy?.(key, to, options)
+    } catch (error) {
+      // What may be read and written need not be allowed, or be known, as a copy.
+      if (!isHeadraceError(error, 'E_UNSUPPORTED') && !isHeadraceError(error, 'E_ACCESS')) throw error
+      this.#copyAcross.set(source.store, Promise.resolve(undefined))
+      return undefined
+    }
   }
 
   async #get({ source, key }: Job, options: GetOptions): Promise<ObjectBody> {

@@ -7,7 +7,7 @@ import type { CallOptions, GetOptions, ObjectBody, ObjectInfo, ObjectWriter, Sto
 import { CacheDirectory } from './cache-directory.ts'
 import { entryId } from './cache-entry.ts'
 import type { CacheReport } from './cache-report.ts'
-import { layer, wrappedSpec } from './layer.ts'
+import { copiesFrom, layer, wrappedSpec } from './layer.ts'
 
 export interface CacheOptions {
   /** A directory for nothing else; made if it is missing. Any number of stores and processes may share it. */
@@ -66,6 +66,10 @@ export function cached(store: Store, options: CacheOptions): CachedStore {
       }
     },
     copy: copy && ((from, to, call) => reader.changing(to, copy.call(store, from, to, call))),
+    copyFrom: copiesFrom(
+      store,
+      (across) => (from, to, call) => reader.changing(to, across(from, to, call)),
+    ),
     close: async () => {
       await reader.close()
       await store.close()
@@ -95,7 +99,7 @@ class CachedReader {
 
   constructor(store: Store, directory: CacheDirectory, blockSize: number, immutable: boolean) {
     this.#store = store
-    this.#place = [store.url, JSON.stringify(store.spec.options?.endpoint ?? '')]
+    this.#place = [store.url, store.endpoint ?? JSON.stringify(store.spec.options?.endpoint ?? '')]
     this.#directory = directory
     this.#blockSize = blockSize
     this.#immutable = immutable

@@ -3,7 +3,7 @@ import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { Gate } from '../remote/gate.ts'
 import type { CallOptions, GetOptions, ObjectBody, ObjectWriter, Store, WriterOptions } from '../types.ts'
 import { ByteRate } from './byte-rate.ts'
-import { layer, wrappedSpec } from './layer.ts'
+import { copiesFrom, layer, wrappedSpec } from './layer.ts'
 
 export interface LimitOptions {
   /** Calls under way at once; others wait, in their order. No bound where absent. */
@@ -39,6 +39,10 @@ export function limited(store: Store, options: LimitOptions): Store {
     list: (prefix, call) => bounds.iterate('list', call, () => store.list(prefix, call)),
     delete: (keys, call) => bounds.iterate('delete', call, () => store.delete(keys, call)),
     copy: copy && ((from, to, call) => bounds.run(`copy to ${to}`, call, () => copy.call(store, from, to, call))),
+    copyFrom: copiesFrom(
+      store,
+      (across) => (from, to, call) => bounds.run(`copy to ${to}`, call, () => across(from, to, call)),
+    ),
     createContainer:
       createContainer && ((call) => bounds.run('createContainer', call, () => createContainer.call(store, call))),
     deleteContainer:

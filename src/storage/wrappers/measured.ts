@@ -3,7 +3,7 @@ import { knownOptions, nonNegativeInteger, show } from '../../checks.ts'
 import { HeadraceError, isHeadraceError } from '../../errors.ts'
 import type { OpName, OpRecord, OpSink } from '../oplog/types.ts'
 import type { CallOptions, DeleteResult, ObjectInfo, ObjectWriter, Store, Trace } from '../types.ts'
-import { layer } from './layer.ts'
+import { copiesFrom, layer } from './layer.ts'
 
 export interface MeasureOptions {
   /** Number of the worker or thread that its records name; Node's thread id. */
@@ -55,6 +55,11 @@ export function measured(store: Store, sink: OpSink, options: MeasureOptions = {
     copy:
       copy &&
       ((from, to, call) => meter.run({ op: 'COPY', key: to }, call, (traced) => copy.call(store, from, to, traced))),
+    copyFrom: copiesFrom(
+      store,
+      (across) => (from, to, call) =>
+        meter.run({ op: 'COPY', key: to }, call, (traced) => across(from, to, traced)),
+    ),
     createContainer:
       createContainer &&
       ((call) => meter.run({ op: 'CREATE_CONTAINER' }, call, (traced) => createContainer.call(store, traced))),

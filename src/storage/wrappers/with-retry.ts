@@ -2,7 +2,7 @@ import { finiteNumber, knownOptions, positiveInteger } from '../../checks.ts'
 import { HeadraceError } from '../../errors.ts'
 import { type Backoff, mayPass, pause, retryDelay } from '../remote/backoff.ts'
 import type { CallOptions, DeleteResult, ListEntry, ListOptions, Store } from '../types.ts'
-import { layer, wrappedSpec } from './layer.ts'
+import { copiesFrom, layer, wrappedSpec } from './layer.ts'
 
 export interface RetryOptions {
   /** Attempts of one call, the first among them; 5. */
@@ -44,6 +44,13 @@ export function withRetry(store: Store, options: RetryOptions = {}): Store {
         call?.ifNoneMatch === undefined
           ? repeated(policy, call, () => copy.call(store, from, to, call))
           : copy.call(store, from, to, call)),
+    copyFrom: copiesFrom(
+      store,
+      (across) => (from, to, call) =>
+        call?.ifNoneMatch === undefined
+          ? repeated(policy, call, () => across(from, to, call))
+          : across(from, to, call),
+    ),
     list: (prefix, call) => listAgain(store, policy, prefix, call),
     delete: (keys, call) => deleteAgain(store, policy, keys, call),
   })

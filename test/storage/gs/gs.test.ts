@@ -62,6 +62,20 @@ describe.skipIf(fakeGcs.path === undefined)(`Google Cloud Storage, by fake-gcs-s
     await store.close()
   })
 
+  test('objects of another bucket are copied by the service', async () => {
+    const [from, to] = [await open('/p q'), await open()]
+    await from.put('k ä', bytesOf('precious'), { contentType: 'text/plain', metadata: { colour: 'red' } })
+    const across = await to.copyFrom?.(from)
+    const info = await across?.('k ä', 'n')
+    expect(info).toMatchObject({ key: 'n', size: 8 })
+    expect(await to.head('n')).toMatchObject({ contentType: 'text/plain', metadata: { colour: 'red' } })
+    expect((await to.get('n'))?.data).toEqual(bytesOf('precious'))
+    await expect(across?.('gone', 'n')).rejects.toEqual(failing('E_NOT_FOUND', '"gone"'))
+    const nobody = await openStore(from.url, { endpoint: `${server.endpoint}/other`, anonymous: true })
+    expect(await to.copyFrom?.(nobody)).toBeUndefined()
+    await Promise.all([from.close(), to.close(), nobody.close()])
+  })
+
   test('copies take over type and metadata, or have those they are given', async () => {
     const store = await open()
     const kept = { contentType: 'text/plain', metadata: { colour: 'red' } }

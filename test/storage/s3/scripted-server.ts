@@ -26,13 +26,14 @@ export class ScriptedServer {
     this.#server = createServer((request, response) => void this.#answer(request, response))
   }
 
-  async start(): Promise<string> {
-    await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve))
+  async start(host = '127.0.0.1'): Promise<string> {
+    await new Promise<void>((resolve, reject) => this.#server.once('error', reject).listen(0, host, resolve))
     return this.origin
   }
 
   get origin(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`
+    const { address, family, port } = this.#server.address() as AddressInfo
+    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`
   }
 
   /** What it says from now on: by rule, or these answers one after the other, the last one for ever. */

@@ -180,11 +180,11 @@ describe('a large object', () => {
     const bytes = pattern(11 * MiB)
     await store.put('a', bytes, { metadata: { x: 'y' }, contentType: 'image/x' })
     const sizes = { single: MiB, part: 5 * MiB }
-    const info = await copyObject(connection, 'a', 'b', {}, sizes)
+    const info = await copyObject(connection, 'a', 'b', {}, connection, sizes)
     expect(info.etag).toMatch(/-3$/)
     expect(await store.head('b')).toMatchObject({ size: bytes.length, metadata: { x: 'y' }, contentType: 'image/x' })
     expect(Buffer.compare((await store.get('b'))?.data ?? bytesOf(''), bytes)).toBe(0)
-    await expect(copyObject(connection, 'a', 'b', { ifNoneMatch: '*' }, sizes)).rejects.toEqual(
+    await expect(copyObject(connection, 'a', 'b', { ifNoneMatch: '*' }, connection, sizes)).rejects.toEqual(
       failing('E_EXISTS', 'b'),
     )
   })

@@ -6,6 +6,7 @@ import { type S3Server, startS3Server } from '../../../src/dev/s3/index.ts'
 import { openStore } from '../../../src/storage/open.ts'
 import { copyObjects, moveObjects, removeObjects, syncObjects } from '../../../src/storage/transfer/index.ts'
 import type { Store } from '../../../src/storage/types.ts'
+import { measured } from '../../../src/storage/wrappers/measured.ts'
 import { bytesOf, failing } from '../conformance.ts'
 import { counts, putTree, readTree, type Tree, temporaryFolders, treeOf, writeTree } from './tree.ts'
 
@@ -153,6 +154,48 @@ describe('large objects', () => {
     await replaced
     expect(report.failures).toMatchObject([{ code: 'E_STATE', url: `${a.url}/k` }])
     expect(await readTree(folder)).toEqual({})
+  })
+})
+
+describe('between buckets of one server', () => {
+  const copied = async (from: Store, to: Store) => {
+    const ops: string[] = []
+    const seen = (store: Store) => measured(store, { record: ({ op }) => void ops.push(op), close: async () => {} })
+    const report = await copyObjects({ store: seen(from), key: 'k' }, { store: seen(to), key: 'n' })
+    return { ops: ops.filter((op) => op !== 'HEAD' && op !== 'LIST'), ...counts(report) }
+  }
+  const SAID = { contentType: 'image/jpeg', metadata: { author: 'me' } }
+
+  test('the server copies, with what is said of the object', async () => {
+    await a.put('k', bytesOf('precious'), SAID)
+    expect(await copied(a, b)).toMatchObject({ ops: ['COPY'], copied: 1, failed: 0 })
+    expect(await b.head('n')).toMatchObject(SAID)
+    expect(await treeOf(b)).toEqual({ n: 'precious' })
+    expect(await moveObjects({ store: a, key: 'k' }, { store: b, key: 'moved' })).toMatchObject({
+      copied: 1,
+      deleted: 1,
+    })
+    expect([await treeOf(a), await treeOf(b)]).toEqual([{}, { n: 'precious', moved: 'precious' }])
+  })
+
+  test('with other credentials, or on another server, it goes through the client', async () => {
+    const other = await startS3Server({ minPartSize: 1024 })
+    const credentials = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' }
+    const far = await openStore('s3://far', { endpoint: other.url, credentials })
+    const nobody = await openStore(b.url, { endpoint: server.url, anonymous: true })
+    await far.createContainer?.()
+    await a.put('k', bytesOf('precious'), SAID)
+    expect(await copied(a, far)).toMatchObject({ ops: ['GET_RANGE', 'PUT'], copied: 1 })
+    expect(await far.head('n')).toMatchObject(SAID)
+    expect(await nobody.copyFrom?.(a)).toBeUndefined()
+    expect(await b.copyFrom?.(far)).toBeUndefined()
+    await Promise.all([far.close(), nobody.close()])
+    await other.close()
+  })
+
+  test('an object that is not there is E_NOT_FOUND, and names it', async () => {
+    const across = await b.copyFrom?.(a)
+    await expect(across?.('gone', 'n')).rejects.toEqual(failing('E_NOT_FOUND', '"gone"'))
   })
 })
 

@@ -6,8 +6,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { startS3Server } from '../../../src/dev/s3/index.ts'
 import { FileStore } from '../../../src/storage/file/file.ts'
 import { MemoryStore } from '../../../src/storage/memory.ts'
+import { openStore } from '../../../src/storage/open.ts'
 import { openStoreSpec } from '../../../src/storage/spec.ts'
 import type { GetOptions, Store } from '../../../src/storage/types.ts'
 import { type CacheOptions, cached } from '../../../src/storage/wrappers/cached.ts'
@@ -118,6 +120,25 @@ describe('what was read once', () => {
     await two.inner.put('k', bytesOf('of two'))
     expect(await textAt(one.store, 'k')).toBe('of one')
     expect(await textAt(two.store, 'k')).toBe('of two')
+  })
+
+  test('is not there for a bucket of the same name on the server that the environment names meanwhile', async () => {
+    const credentials = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' }
+    const servers = await Promise.all([startS3Server(), startS3Server()])
+    const inside: Store[] = []
+    for (const { url } of servers) {
+      vi.stubEnv('AWS_ENDPOINT_URL', url)
+      inside.push(await openStore('s3://bucket', { credentials }))
+    }
+    vi.unstubAllEnvs()
+    const texts = ['of one', 'of two']
+    for (const [i, store] of inside.entries()) {
+      await store.createContainer?.()
+      await store.put('k', bytesOf(texts[i] ?? ''))
+      expect(await textAt(open(store, { immutable: true }).store, 'k')).toBe(texts[i])
+    }
+    await Promise.all(inside.map((store) => store.close()))
+    await Promise.all(servers.map((server) => server.close()))
   })
 
   test('is never older than the object: a change is seen at the next get', async () => {
