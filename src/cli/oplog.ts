@@ -119,10 +119,17 @@ function showSummary({ ops }: OpLogSummary): void {
       seen.map(({ op, firstByteMs }) => [op, ...times(firstByteMs)]),
     )
   }
-  const failures = ops.flatMap(({ op, errors }) => Object.entries(errors).map(([kind, n]) => [op, number(n), kind]))
+  const failures = ops.flatMap(({ op, errors, messages }) =>
+    Object.entries(errors).map(([kind, n]) => [op, number(n), kind, messages[kind] ?? '']),
+  )
   if (failures.length > 0) {
     print()
-    printTable(['operation', 'failed', 'error'], failures)
+    // Errors of other tools are their own messages.
+    const columns = failures.some(([, , , message]) => message !== '') ? 4 : 3
+    printTable(
+      ['operation', 'failed', 'error', 'the first of them'].slice(0, columns),
+      failures.map((row) => row.slice(0, columns)),
+    )
   }
 }
 

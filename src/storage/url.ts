@@ -46,12 +46,66 @@ export function withoutSecrets(text: string): string {
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i
 
-/** A query counts only if every name in it is an option of the scheme; otherwise `?` is a letter of the location. */
-function splitQuery(rest: string, known: readonly string[]): { location: string; options: StoreOptions } {
+/**
+ * A query counts only if every name in it is an option of the scheme; otherwise `?` is a letter of the location. E_USAGE
+ * where some are options and others are not.
+ */
+function splitQuery(scheme: string, rest: string, known: readonly string[]): { location: string; options: StoreOptions } {
   const at = rest.lastIndexOf('?')
-  const query = [...new URLSearchParams(at < 0 ? '' : rest.slice(at + 1))]
-  if (query.length === 0 || !query.every(([name]) => known.includes(name))) return { location: rest, options: {} }
+  const text = at < 0 ? '' : rest.slice(at + 1)
+  const query = [...new URLSearchParams(text)]
+  if (query.length === 0) return { location: rest, options: {} }
+  if (!query.every(([name]) => known.includes(name))) {
+    // One that is known shows that options were meant.
+    const slip = query.some(([name]) => known.includes(name)) ? unknownOption(scheme, text, known) : undefined
+    if (slip !== undefined) throw slip
+    return { location: rest, options: {} }
+  }
   return { location: rest.slice(0, at), options: Object.fromEntries(query) }
+}
+
+/** What may be told of a text: the name of an option. Anything else could be a secret. */
+const OPTION_NAME = /^[a-zA-Z][a-zA-Z-]{0,31}$/
+
+/** The known name that somebody meant: the same but for case, `-` and `_`, or a letter or two. */
+function meantBy(name: string, known: readonly string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[-_]/g, '')
+  let best: { readonly option: string; readonly distance: number } | undefined
+  for (const option of known) {
+    const distance = editDistance(plain(name), plain(option))
+    if (distance <= Math.min(2, option.length / 3) && distance < (best?.distance ?? Infinity)) best = { option, distance }
+  }
+  return best?.option
+}
+
+/** Letters to insert, leave out, change or swap with the next; of short names. */
+function editDistance(a: string, b: string): number {
+  let [older, old]: [number[], number[]] = [[], Array.from({ length: b.length + 1 }, (_, j) => j)]
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i]
+    for (let j = 1; j <= b.length; j++) {
+      const changed = (old[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
+      let least = Math.min(changed, (old[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1)
+      if (a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] && i > 1 && j > 1) least = Math.min(least, (older[j - 2] ?? 0) + 1)
+      row.push(least)
+    }
+    ;[older, old] = [old, row]
+  }
+  return old[b.length] ?? 0
+}
+
+/**
+ * E_USAGE for the first name of a query that is no option, such as a misspelt one: undefined where there is none that may
+ * be told. Values are never quoted.
+ */
+export function unknownOption(scheme: string, query: string, known: readonly string[]): HeadraceError | undefined {
+  const names = [...new URLSearchParams(query)].flatMap(([name, value]) => (/[^=]/.test(value) ? [name] : []))
+  const unknown = names.find((name) => !known.includes(name) && OPTION_NAME.test(name))
+  if (unknown === undefined) return undefined
+  const meant = meantBy(unknown, known)
+  return new HeadraceError('E_USAGE', `${scheme}:// has no option ${show(unknown)}${meant ? `; did you mean ${meant}?` : ''}`, {
+    hint: `options of ${scheme}:// are ${known.join(', ')}`,
+  })
 }
 
 /** The form of a scheme; E_UNSUPPORTED names the schemes there are. */
@@ -77,7 +131,7 @@ export function parseStoreUrl(text: string, forms: Readonly<Record<string, UrlFo
   const scheme = schemeOf(text)
   if (scheme === undefined) return { scheme, location: text, options: {} }
   const rest = text.slice(scheme.length + '://'.length)
-  return { scheme, ...splitQuery(rest, formOf(scheme, forms, text).options) }
+  return { scheme, ...splitQuery(scheme, rest, formOf(scheme, forms, text).options) }
 }
 
 /** RFC 8089 allows a host before the path; the only one whose files are here is this one. */

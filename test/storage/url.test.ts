@@ -1,5 +1,6 @@
 import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { openStore } from '../../src/storage/open.ts'
 import { locateIn, parseStoreUrl, type UrlForm } from '../../src/storage/url.ts'
 import { failing } from './conformance.ts'
 
@@ -66,11 +67,38 @@ describe('a URL or path is a container and a key in it', () => {
   test('a query counts if every name in it is an option of the scheme', () => {
     const { root, key, options } = locateIn('s3://b/a?endpoint=http://h:1&region=x', FORMS)
     expect([root, key, options]).toEqual(['s3://b', 'a', { endpoint: 'http://h:1', region: 'x' }])
-    expect(locate('s3://b/a?endpoint=x&other=1')[1]).toBe('a?endpoint=x&other=1')
+    expect(locate('s3://b/a?endpont=x&other=1')[1]).toBe('a?endpont=x&other=1')
     expect(locateIn('s3://b?region=x', FORMS)).toMatchObject({ root: 's3://b', key: '', options: { region: 'x' } })
     expect(locateIn('s3://b/a/?region=x', FORMS)).toMatchObject({ key: 'a/', isFolder: true })
     expect(locateIn('s3://b/what?a?region=x', FORMS)).toMatchObject({ key: 'what?a', options: { region: 'x' } })
     expect(parseStoreUrl('/p?sync=never', FORMS)).toEqual({ scheme: undefined, location: '/p?sync=never', options: {} })
+  })
+
+  test('options beside a name that is none are refused, by that name and never by a value', () => {
+    for (const [query, name, meant] of [
+      ['endpoint=http://h:1&regoin=hidden', 'regoin', 'did you mean region?'],
+      ['Region=hidden&endpoint=http://h:1', 'Region', 'did you mean region?'],
+      ['endpoint=http://h:1&end-point=hidden', 'end-point', 'did you mean endpoint?'],
+      ['region=x&retries=hidden', 'retries', 's3:// has no option "retries"'],
+    ] as const)
+      for (const url of [`s3://b?${query}`, `s3://b/p/?${query}`]) {
+        expect(() => locate(url)).toThrow(failing('E_USAGE', `s3:// has no option "${name}"`, meant) as Error)
+        expect(() => locate(url)).not.toThrow(/hidden/)
+      }
+    // What does not look like the name of an option may be a secret, and a query of such is part of a key.
+    expect(locate('s3://b/a?region=x&c2VjcmV0a2V5')[1]).toBe('a?region=x&c2VjcmV0a2V5')
+  })
+
+  test.each([
+    ['s3://b?endpont=http://h:9000', 'endpont', 'endpoint'],
+    ['gs://b?projekt=p', 'projekt', 'project'],
+    ['az://acc/con?checksum=off', 'checksum', 'checksums'],
+  ])('%s is a slip of the pen, and no bad name of a bucket', async (url, name, meant) => {
+    for (const text of [url, `${url}&x=hidden`]) {
+      const opening = openStore(text, { anonymous: true })
+      await expect(opening).rejects.toEqual(failing('E_USAGE', `"${name}"; did you mean ${meant}?`))
+      await expect(opening).rejects.not.toThrow(/hidden/)
+    }
   })
 
   test('objects are named by what stands before their key', () => {

@@ -3,7 +3,7 @@ import { HeadraceError } from '../../errors.ts'
 import { parseEndpoints } from '../remote/endpoints.ts'
 import { remoteOptions } from '../remote/options.ts'
 import type { Endpoint, RemoteOptions } from '../remote/types.ts'
-import { withoutSecrets } from '../url.ts'
+import { unknownOption, withoutSecrets } from '../url.ts'
 import { type AzCredentials, type AzEnvironment, defaultAccount, findAzCredentials } from './credentials.ts'
 import { AZ_URL_OPTIONS } from './option-names.ts'
 
@@ -59,6 +59,8 @@ function parseAzLocation(location: string): { account: string; container: string
 
 function check(name: string, value: string, rule: RegExp, location: string): void {
   if (value === '' || rule.test(value)) return
+  const slip = unknownOption('az', value.replace(/^[^?]*\??/, ''), AZ_URL_OPTIONS)
+  if (slip !== undefined) throw slip
   throw new HeadraceError(
     'E_USAGE',
     `an Azure URL is az://account/container/prefix, but ${show(withoutSecrets(value))} is no name of ${name}`,

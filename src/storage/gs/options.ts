@@ -3,7 +3,7 @@ import { HeadraceError } from '../../errors.ts'
 import { parseEndpoints } from '../remote/endpoints.ts'
 import { remoteOptions } from '../remote/options.ts'
 import type { Endpoint, RemoteOptions } from '../remote/types.ts'
-import { withoutSecrets } from '../url.ts'
+import { unknownOption, withoutSecrets } from '../url.ts'
 import { findGsCredentials, type GsCredentials } from './credentials.ts'
 import { GS_URL_OPTIONS } from './option-names.ts'
 
@@ -41,7 +41,9 @@ const BUCKET = /^[a-z0-9][a-z0-9._-]{1,220}[a-z0-9]$/
 /** 'bucket/prefix' -> both. Slashes before the bucket, behind it and at the end change nothing. */
 function parseGsLocation(location: string): { bucket: string; root: string } {
   const [, bucket = '', prefix = ''] = /^\/*([^/]*)\/*(.*?)\/*$/s.exec(location) ?? []
-  if (bucket !== '' && !BUCKET.test(bucket))
+  if (bucket !== '' && !BUCKET.test(bucket)) {
+    const slip = unknownOption('gs', bucket.replace(/^[^?]*\??/, ''), GS_URL_OPTIONS)
+    if (slip !== undefined) throw slip
     throw new HeadraceError(
       'E_USAGE',
       `a GCS URL is gs://bucket/prefix, but ${show(withoutSecrets(bucket))} is no name of a bucket`,
@@ -49,6 +51,7 @@ function parseGsLocation(location: string): { bucket: string; root: string } {
         url: withoutSecrets(`gs://${location}`),
       },
     )
+  }
   return { bucket, root: prefix === '' || bucket === '' ? '' : `${prefix}/` }
 }
 

@@ -7,6 +7,8 @@ const MAX_OPS = 64
 const MAX_KINDS = 100
 /** Where there are more. */
 const OTHER = 'other'
+/** Letters of a message that is kept. */
+const MAX_MESSAGE = 300
 /** Workers that are told apart. */
 const MAX_WORKERS = 65_536
 
@@ -17,6 +19,8 @@ export interface OpTotals {
   readonly failed: number
   /** By kind: the code of the error, or its first line without what is in quotes and without numbers. */
   readonly errors: Readonly<Record<string, number>>
+  /** By kind, of those that are codes: what the first of these errors said, up to 300 letters of one line. */
+  readonly messages: Readonly<Record<string, string>>
   readonly objects: number
   readonly bytes: number
   readonly seconds: number
@@ -54,11 +58,18 @@ export function errorKind(error: string): string {
     .slice(0, 80)
 }
 
+/** What stands behind the code of an error of ours. */
+function errorMessage(error: string): string | undefined {
+  const [, message] = /^E_[A-Z_]+: ([^\r\n]+)/.exec(error.slice(0, MAX_MESSAGE + 100)) ?? []
+  return message?.slice(0, MAX_MESSAGE)
+}
+
 class Tally {
   readonly op: string
   readonly latency = new Histogram()
   readonly firstByte = new Histogram()
   readonly #errors = new Map<string, number>()
+  readonly #messages = new Map<string, string>()
   #count = 0
   #objects = 0
   #bytes = 0
@@ -82,6 +93,8 @@ class Tally {
       const kind = errorKind(error)
       const key = this.#errors.has(kind) || this.#errors.size < MAX_KINDS ? kind : OTHER
       this.#errors.set(key, (this.#errors.get(key) ?? 0) + 1)
+      const message = this.#messages.has(key) ? undefined : errorMessage(error)
+      if (key === kind && message !== undefined) this.#messages.set(key, message)
       return
     }
     this.#objects += objects
@@ -99,6 +112,7 @@ class Tally {
       count: this.#count,
       failed: this.#count - succeeded,
       errors: Object.fromEntries([...this.#errors].sort(([, a], [, b]) => b - a)),
+      messages: Object.fromEntries(this.#messages),
       objects: this.#objects,
       bytes: this.#bytes,
       seconds,

@@ -3,7 +3,7 @@ import { HeadraceError } from '../../errors.ts'
 import { parseEndpoints } from '../remote/endpoints.ts'
 import { remoteOptions } from '../remote/options.ts'
 import type { Endpoint, RemoteOptions } from '../remote/types.ts'
-import { withoutSecrets } from '../url.ts'
+import { unknownOption, withoutSecrets } from '../url.ts'
 import {
   type CredentialSource,
   credentialSource,
@@ -68,7 +68,9 @@ const REGION = /^[a-z0-9-]{1,64}$/
 /** 'bucket/prefix' -> both. Slashes before the bucket, behind it and at the end change nothing. */
 export function parseLocation(location: string): { bucket: string; root: string } {
   const [, bucket = '', prefix = ''] = /^\/*([^/]*)\/*(.*?)\/*$/s.exec(location) ?? []
-  if (bucket !== '' && !BUCKET.test(bucket))
+  if (bucket !== '' && !BUCKET.test(bucket)) {
+    const slip = unknownOption('s3', bucket.replace(/^[^?]*\??/, ''), S3_URL_OPTIONS)
+    if (slip !== undefined) throw slip
     throw new HeadraceError(
       'E_USAGE',
       `an S3 URL is s3://bucket/prefix, but ${show(withoutSecrets(bucket))} is no name of a bucket`,
@@ -77,6 +79,7 @@ export function parseLocation(location: string): { bucket: string; root: string 
         ...(bucket.includes(':') && { hint: 'a server is named by ?endpoint=http://host:port or AWS_ENDPOINT_URL' }),
       },
     )
+  }
   return { bucket, root: prefix === '' ? '' : `${prefix}/` }
 }
 

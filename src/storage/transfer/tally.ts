@@ -11,6 +11,11 @@ function isFatal(error: unknown): boolean {
   return !(error instanceof HeadraceError) || FATAL.some((code) => error.code === code)
 }
 
+/** What nobody answers fails like this, object after object. */
+const UNREACHABLE = ['E_NETWORK', 'E_TIMEOUT'] as const
+/** So many of these in a row, and nothing else between them, and the rest is not tried. */
+const GIVEN_UP_AFTER = 20
+
 type TallyOptions = Pick<BulkOptions, 'onError' | 'onProgress' | 'onStep' | 'onFailure'>
 
 /** Counts what a transfer does, and tells whoever wants to know. */
@@ -30,6 +35,8 @@ export class Tally {
   #listedBytes = 0
   #allListed = false
   #lastProgress = 0
+  /** Failures of what could not be reached, since anything else happened to an object. */
+  #unreachable = 0
 
   constructor(options: TallyOptions) {
     this.#options = options
@@ -54,8 +61,11 @@ export class Tally {
     if (step.action === 'copy') {
       this.#copied++
       this.#copiedBytes += step.size
-    } else if (step.action === 'delete') this.#deleted++
-    else this.#skipped++
+      this.#unreachable = 0
+    } else if (step.action === 'delete') {
+      this.#deleted++
+      this.#unreachable = 0
+    } else this.#skipped++
     this.#through++
     this.#options.onStep?.(step)
     this.#tell()
@@ -78,6 +88,8 @@ export class Tally {
     if (this.#failures.length < KEPT_FAILURES) this.#failures.push(failure)
     this.#options.onFailure?.(failure)
     this.#tell()
+    if (!UNREACHABLE.some((each) => each === code)) this.#unreachable = 0
+    else if (++this.#unreachable >= GIVEN_UP_AFTER) throw this.#givenUp(error as HeadraceError)
   }
 
   report(): TransferReport {
@@ -91,6 +103,16 @@ export class Tally {
       failures: this.#failures,
       seconds: this.#seconds(),
     }
+  }
+
+  #givenUp(last: HeadraceError): HeadraceError {
+    const rest = this.#allListed ? ` of ${this.#listed}` : ''
+    const failed = `${this.#failed} failed, ${this.#copied + this.#deleted} done${rest}`
+    return new HeadraceError(
+      last.code,
+      `gave up after ${GIVEN_UP_AFTER} objects in a row that could not be reached (${failed}): ${last.message}`,
+      { ...last.details, cause: last },
+    )
   }
 
   #seconds(): number {

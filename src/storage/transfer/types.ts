@@ -53,7 +53,8 @@ export interface BulkOptions {
   readonly exclude?: readonly string[]
   /**
    * `report` (the default) goes on after an object that fails, and the report has it; `throw` ends with it. What would
-   * fail for all (no space, no credentials, a listing that breaks) always throws.
+   * fail for all (no space, no credentials, a listing that breaks, 20 objects in a row that cannot be reached) always
+   * throws.
    */
   readonly onError?: 'report' | 'throw'
   /** Only plans: `onStep` is told what would be done, nothing is written. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FileStore } from '../../../src/storage/file/file.ts'
 import { planReplay, type ReplayStep, replaySteps } from '../../../src/storage/oplog/plan.ts'
@@ -185,6 +186,26 @@ describe('the plan of a replay', () => {
   })
 })
 
+/** The milliseconds that a timer of this process was late at most, until it is asked. */
+function longestStalls(): { end(): Promise<number> } {
+  let ended = false
+  let longest = 0
+  const watching = (async () => {
+    while (!ended) {
+      const before = performance.now()
+      await sleep(2)
+      longest = Math.max(longest, performance.now() - before - 2)
+    }
+  })()
+  return {
+    end: async () => {
+      ended = true
+      await watching
+      return longest
+    },
+  }
+}
+
 describe('a replay', () => {
   test('does what the log says, and its own log has the same operations', async () => {
     const path = join(folder, 'again.tsv.zst')
@@ -207,16 +228,32 @@ describe('a replay', () => {
   })
 
   test('keeps to the times of the log, divided by the speed, fractions too', async () => {
-    const path = await logOf([0, 100, 200, 400].map((at) => ({ op: 'LIST', url: 's3://b/', start: 1e12 + at })))
+    const times = [0, 100, 200, 400]
+    const path = await logOf(times.map((at) => ({ op: 'LIST', url: 's3://b/', start: 1e12 + at })))
+    const clock = () => performance.timeOrigin + performance.now()
     for (const [speed, planned] of [
       [2, 0.2],
       [0.8, 0.5],
     ] as const) {
-      const report = await replayOpLog(path, store, { speed })
+      const starts: number[] = []
+      const record = ({ index = -1, start }: OpRecord) => {
+        starts[index] = start
+      }
+      const sink = { record, close: async () => {} }
+      const stalls = longestStalls()
+      const called = clock()
+      const report = await replayOpLog(path, store, { speed, sink })
+      const stalled = await stalls.end()
       expect(report.plannedSeconds).toBe(planned)
       expect(report.seconds).toBeGreaterThanOrEqual(planned - 0.001)
-      expect(report.summary.seconds).toBeGreaterThanOrEqual(planned - 0.001)
       expect(report.latenessMs).toMatchObject({ p50: expect.any(Number) })
+      expect(starts.length).toBe(4)
+      expect(starts).toEqual([...starts].sort((one, other) => one - other))
+      // None before its time: timers of Node may be up to a millisecond early.
+      for (const [i, start] of starts.entries()) expect(start - called).toBeGreaterThanOrEqual((times[i] ?? 0) / speed - 1)
+      // Later only as far as every timer of this process was late in that time.
+      const span = (starts.at(-1) ?? 0) - (starts[0] ?? 0)
+      expect(span).toBeLessThanOrEqual(planned * 1000 + 2 * stalled + 20)
     }
   })
 
@@ -260,6 +297,12 @@ describe('a replay', () => {
       HEAD: { E_NOT_FOUND: 1 },
       GET_RANGE: { E_USAGE: 1 },
       PUT: { E_USAGE: 1 },
+    })
+    expect(Object.fromEntries(summary.ops.map(({ op, messages }) => [op, messages]))).toEqual({
+      GET: { E_NOT_FOUND: 'absent is not there' },
+      HEAD: { E_NOT_FOUND: 'absent is not there' },
+      GET_RANGE: { E_USAGE: expect.stringContaining('50') },
+      PUT: { E_USAGE: expect.stringContaining('"x/../y"') },
     })
   })
 

@@ -59,6 +59,7 @@ describe('the summary of an op-log', () => {
           count: 1000,
           failed: 0,
           errors: {},
+          messages: {},
           objects: 1000,
           bytes: 1_000_000,
           seconds: 1.249,

@@ -2,8 +2,11 @@ import { createHash, randomBytes } from 'node:crypto'
 import { chmod, mkdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { HeadraceError } from '../../../src/errors.ts'
 import { MemoryStore } from '../../../src/storage/memory.ts'
+import { openStore } from '../../../src/storage/open.ts'
 import { copyObjects, type TransferFailure, type TransferStep } from '../../../src/storage/transfer/index.ts'
+import { layer } from '../../../src/storage/wrappers/layer.ts'
 import { withoutPrivileges } from '../../unprivileged.ts'
 import { bytesOf, failing } from '../conformance.ts'
 import { counts, LONG_AGO, putTree, readTree, temporaryFolders, treeOf, writeTree } from './tree.ts'
@@ -398,4 +401,42 @@ test('options are checked', async () => {
   await expect(copyObjects('/a', '/b', { onStep: 'x' as never })).rejects.toEqual(failing('E_USAGE', 'onStep', '"x"'))
   await expect(copyObjects(7 as never, '/b')).rejects.toEqual(failing('E_USAGE', 'a place must be', '7'))
   await expect(copyObjects('ftp://h/a', '/b')).rejects.toEqual(failing('E_UNSUPPORTED', 'ftp://'))
+})
+
+describe('a server that is not there', () => {
+  test('ends a copy of many objects after 20 in a row, and says so in one line', async () => {
+    const folder = await temporary()
+    const names = Array.from({ length: 200 }, (_, i) => [`in/${i}`, 'x'] as const)
+    await writeTree(folder, Object.fromEntries(names))
+    const options = { endpoint: 'http://127.0.0.1:1', anonymous: true, attempts: 1 }
+    const store = await openStore('s3://bucket', options)
+    const failures: TransferFailure[] = []
+    const copying = copyObjects(
+      join(folder, 'in'),
+      { store, key: 'p' },
+      { recursive: true, jobs: 4, onFailure: (failure) => failures.push(failure) },
+    )
+    await expect(copying).rejects.toEqual(
+      failing('E_NETWORK', 'gave up after 20 objects in a row that could not be reached (20 failed, 0 done'),
+    )
+    // Those that were under way are told, too.
+    expect(failures.length).toBeGreaterThanOrEqual(20)
+    expect(failures.length).toBeLessThan(20 + 4)
+    await store.close()
+  })
+
+  test('is not given up where others are reached in between', async () => {
+    const folder = await temporary()
+    await writeTree(folder, Object.fromEntries(Array.from({ length: 60 }, (_, i) => [`in/${i + 10}`, 'x'] as const)))
+    const inner = new MemoryStore('m')
+    let calls = 0
+    const store = layer(inner, inner.spec, {
+      put: async (key, body, call) => {
+        if (++calls % 15 !== 0) throw new HeadraceError('E_NETWORK', `cannot put ${key}: reset`)
+        return inner.put(key, body, call)
+      },
+    })
+    const report = await copyObjects(join(folder, 'in'), { store, key: 'p' }, { recursive: true, jobs: 1 })
+    expect(counts(report)).toMatchObject({ copied: 4, failed: 56 })
+  })
 })
