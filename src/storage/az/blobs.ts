@@ -102,3 +102,9 @@ export function readContainerPage(body: Uint8Array): {
   }))
   return { names, marker: childText(root, 'NextMarker') || undefined }
 }
+
+/** "Get Block List", of the blocks that a blob is made of. */
+export function readBlockIds(body: Uint8Array): readonly string[] {
+  const [committed] = childrenOf(readXml(body, 'BlockList'), 'CommittedBlocks')
+  return (committed === undefined ? [] : childrenOf(committed, 'Block')).map(nameOf)
+}

@@ -21,6 +21,10 @@ function md5(pieces: readonly Uint8Array[]): string {
   return hash.digest('base64')
 }
 
+export function md5Hex(pieces: readonly Uint8Array[]): string {
+  return Buffer.from(md5(pieces), 'base64').toString('hex')
+}
+
 /** What the service compares with the bytes that came, before it keeps them. */
 export function checksumHeader(checksums: AzChecksums, pieces: readonly Uint8Array[]): HeaderFields {
   if (checksums === 'off' || pieces.length === 0) return {}

@@ -11,6 +11,7 @@ import { inOrder } from '../remote/in-order.ts'
 import { ListingCheck } from '../remote/listing-check.ts'
 import { checkObjectPrefix } from '../remote/object-key.ts'
 import { clientOptions } from '../remote/options.ts'
+import { orOwnWrite } from '../remote/own-write.ts'
 import { pagedList } from '../remote/paged-list.ts'
 import { listing } from '../remote/parallel-list.ts'
 import { PartsWriter } from '../remote/parts-writer.ts'
@@ -33,11 +34,12 @@ import type {
   PutOptions,
   Store,
   StoreSpec,
+  Trace,
   WriterOptions,
 } from '../types.ts'
 import { AZ_VERSION, type AzCall, azRequest, pathOf } from './account.ts'
-import { infoOfHead, readBlobPage, readContainerPage } from './blobs.ts'
-import { checksumHeader, verifyMd5 } from './checksums.ts'
+import { infoOfHead, readBlobPage, readBlockIds, readContainerPage } from './blobs.ts'
+import { checksumHeader, md5Hex, verifyMd5 } from './checksums.ts'
 import { isSameUser } from './credentials.ts'
 import { azError, azErrorCode } from './errors.ts'
 import { checkBlobName } from './names.ts'
@@ -55,7 +57,10 @@ const DELETES = 32
 const COPY_POLL = 250
 
 type Call = Omit<AzCall, 'container' | 'blob' | 'idempotent'> &
-  Partial<Pick<AzCall, 'container' | 'blob' | 'idempotent'>>
+  Partial<Pick<AzCall, 'container' | 'blob' | 'idempotent'>> & {
+    /** The trace tells every time that it is sent. */
+    readonly counted?: true
+  }
 
 /** Blobs of one container, under a prefix. */
 export class AzStore implements Store {
@@ -343,8 +348,23 @@ export class AzStore implements Store {
       ...conditions(options),
       ...this.#checksum(pieces),
     }
-    const call: Call = { method: 'PUT', headers, body: pieces, idempotent: options.ifNoneMatch === undefined }
-    return this.#send('write', key, call, options, (response) => this.#written(response, key, sizeOf(pieces), options))
+    const call: Call = { method: 'PUT', headers, body: pieces, idempotent: true }
+    const size = sizeOf(pieces)
+    const write = (sending: SendOptions, counted?: true) =>
+      this.#send('write', key, { ...call, ...(counted && { counted }) }, sending, (response) =>
+        this.#written(response, key, size, options),
+      )
+    if (options.ifNoneMatch === undefined) return write(options)
+    const { signal, trace: given } = options
+    const sending = signal === undefined ? {} : { signal }
+    return orOwnWrite(given, {
+      write: (trace) => write({ ...sending, trace }, true),
+      found: async () => {
+        const info = await this.head(key, sending)
+        const same = info?.checksum?.algorithm === 'md5' && info.checksum.value === md5Hex(pieces)
+        return same && info.size === size ? info : undefined
+      },
+    })
   }
 
   async #putBlock(key: string, id: string, pieces: readonly Uint8Array[], signal: AbortSignal): Promise<void> {
@@ -365,13 +385,37 @@ export class AzStore implements Store {
       query: [['comp', 'blocklist']],
       headers,
       body,
-      idempotent: options.ifNoneMatch === undefined,
+      idempotent: true,
     }
-    const { signal: _, ...sending } = options
-    await this.#send('write', key, call, sending, (response) => this.#written(response, key, 0, options))
-    const info = await this.head(key)
-    if (info !== undefined) return info
-    throw new HeadraceError('E_STATE', `${key} is gone, right after it was written`, { url: this.url, key })
+    const write = async (trace: Trace | undefined, counted?: true) => {
+      const whole = { ...call, ...(counted && { counted }) }
+      await this.#send('write', key, whole, trace ? { trace } : {}, (answer) => this.#written(answer, key, 0, options))
+      const info = await this.head(key)
+      if (info !== undefined) return info
+      throw new HeadraceError('E_STATE', `${key} is gone, right after it was written`, { url: this.url, key })
+    }
+    if (options.ifNoneMatch === undefined) return write(options.trace)
+    return orOwnWrite(options.trace, {
+      write: (trace) => write(trace, true),
+      found: async () => {
+        const info = await this.head(key)
+        const made = info === undefined ? [] : await this.#blockIds(key, info.etag)
+        return made.length === ids.length && made.every((id, i) => id === ids[i]) ? info : undefined
+      },
+    })
+  }
+
+  /** Of which blocks a blob was made: their ids are of one upload only. */
+  #blockIds(key: string, etag: string): Promise<readonly string[]> {
+    const query: [string, string][] = [
+      ['comp', 'blocklist'],
+      ['blocklisttype', 'committed'],
+    ]
+    const call: Call = { method: 'GET', query, headers: { 'if-match': etag }, idempotent: true }
+    return this.#send('look up', key, call, {}, (response) => {
+      this.#expect(response, 200, 'look up', key)
+      return readBlockIds(response.body)
+    })
   }
 
   async #remove(key: string, options: CallOptions): Promise<DeleteResult> {
@@ -437,14 +481,16 @@ export class AzStore implements Store {
     if (container === '' && call.container === undefined)
       throw new HeadraceError('E_USAGE', `${this.url} names no container, so it has no objects`, { url: this.url })
     const blob = call.blob ?? (key === undefined ? '' : root + key)
-    const whole = { container, idempotent: false, ...call, blob, ...(signal && { signal }) }
+    const { counted, ...plain } = call
+    const whole = { container, idempotent: false, ...plain, blob, ...(signal && { signal }) }
+    const sent = { ...whole, idempotent: whole.idempotent && counted !== true }
     return this.#session.send(
       {
         doing: this.#what(doing, key),
         url: this.url,
         idempotent: whole.idempotent,
         ...(key !== undefined && { key }),
-        build: (endpoint) => azRequest(credentials, endpoint, whole, Date.now()),
+        build: (endpoint) => azRequest(credentials, endpoint, sent, Date.now()),
         read,
       },
       { ...(signal && { signal }), ...(trace && { trace }) },

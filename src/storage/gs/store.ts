@@ -12,6 +12,7 @@ import { inOrder } from '../remote/in-order.ts'
 import { ListingCheck } from '../remote/listing-check.ts'
 import { checkObjectKey, checkObjectPrefix } from '../remote/object-key.ts'
 import { clientOptions } from '../remote/options.ts'
+import { orOwnWrite } from '../remote/own-write.ts'
 import { pagedList } from '../remote/paged-list.ts'
 import { listing } from '../remote/parallel-list.ts'
 import { PartsWriter } from '../remote/parts-writer.ts'
@@ -72,6 +73,8 @@ interface Call {
   readonly place?: (head: HttpHead) => Uint8Array | undefined
   readonly maxBody?: number
   readonly idempotent: boolean
+  /** The trace tells every time that it is sent. */
+  readonly counted?: true
 }
 
 /** Objects of one bucket, under a prefix. */
@@ -437,12 +440,25 @@ export class GsStore implements Store {
       query: { uploadType: 'multipart', fields: OBJECT_FIELDS, ...conditions(options) },
       headers: { 'content-type': `multipart/related; boundary=${boundary}` },
       body,
-      idempotent: options.ifNoneMatch === undefined,
+      idempotent: true,
     }
-    return this.#send('write', key, call, options, (response) => {
-      this.#refuseExisting(response, key, options)
-      this.#expect(response, 'write', key)
-      return infoOfResource(key, readJson(response.body))
+    const write = (sending: SendOptions, counted?: true) =>
+      this.#send('write', key, { ...call, ...(counted && { counted }) }, sending, (response) => {
+        this.#refuseExisting(response, key, options)
+        this.#expect(response, 'write', key)
+        return infoOfResource(key, readJson(response.body))
+      })
+    if (options.ifNoneMatch === undefined) return write(options)
+    const { signal, trace: given } = options
+    const sending = signal === undefined ? {} : { signal }
+    return orOwnWrite(given, {
+      write: (trace) => write({ ...sending, trace }, true),
+      found: async () => {
+        const info = await this.head(key, sending)
+        const sent = pieces.reduce((sum, piece) => native.crc32c(piece, sum), 0)
+        const same = info?.checksum?.value === (sent >>> 0).toString(16).padStart(8, '0')
+        return same && info?.size === pieces.reduce((sum, piece) => sum + piece.length, 0) ? info : undefined
+      },
     })
   }
 
@@ -600,13 +616,14 @@ export class GsStore implements Store {
     )
   }
 
-  async #build(endpoint: Endpoint, { path, query = {}, headers, ...rest }: Call): Promise<HttpRequest> {
+  async #build(endpoint: Endpoint, { path, query = {}, headers, counted, ...rest }: Call): Promise<HttpRequest> {
     const { credentials } = this.#config
     const pairs = Object.entries(query).map(([name, value]) => `${name}=${encodeURIComponent(value)}`)
     const asking = pairs.length === 0 ? '' : `${path.includes('?') ? '&' : '?'}${pairs.join('&')}`
     const authorization = credentials.kind === 'token' ? { authorization: `Bearer ${await credentials.token()}` } : {}
     return {
       ...rest,
+      idempotent: rest.idempotent && counted !== true,
       origin: endpoint.origin,
       target: `${endpoint.basePath}${path}${asking}`,
       headers: { ...headers, ...authorization },

@@ -1,9 +1,12 @@
+import { createHash } from 'node:crypto'
 import { HeadraceError } from '../../errors.ts'
 import type { HeaderFields, HttpHead } from '../http/types.ts'
-import type { ObjectInfo, PutOptions } from '../types.ts'
-import { crc32cHeader } from './checksums.ts'
+import { orOwnWrite } from '../remote/own-write.ts'
+import type { Checksum, ObjectInfo, PutOptions, Trace } from '../types.ts'
+import { checksumOf, crc32cHeader } from './checksums.ts'
 import type { S3Connection } from './connection.ts'
 import type { ServerError } from './errors.ts'
+import { headObject } from './get.ts'
 import { wholeKey } from './keys.ts'
 import { headersOfObject, writtenInfo } from './object-headers.ts'
 
@@ -31,7 +34,7 @@ export function compareChecksum({ headers }: HttpHead, sent: HeaderFields, doing
 }
 
 /** In one request. */
-export function putPieces(
+export async function putPieces(
   connection: S3Connection,
   key: string,
   pieces: readonly Uint8Array[],
@@ -42,26 +45,43 @@ export function putPieces(
   const url = connection.urlOf(key)
   const size = pieces.reduce((sum, piece) => sum + piece.length, 0)
   const checksum = config.checksums === 'off' ? {} : { 'x-amz-checksum-crc32c': crc32cHeader(pieces) }
-  return connection.send(
-    {
-      method: 'PUT',
-      doing: 'put',
-      key,
-      path: wholeKey(config, key),
-      headers: {
-        ...headersOfObject(options),
-        ...checksum,
-        ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
+  const write = (trace: Trace | undefined) =>
+    connection.send(
+      {
+        method: 'PUT',
+        doing: 'put',
+        key,
+        path: wholeKey(config, key),
+        headers: {
+          ...headersOfObject(options),
+          ...checksum,
+          ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
+        },
+        body: pieces,
+        idempotent: true,
+        ...(ifNoneMatch !== undefined && { counted: true }),
+        read: (response) => {
+          compareChecksum(response, checksum, `put ${url}`, url)
+          return writtenInfo(key, { ...response, headers: { ...checksum, ...response.headers } }, size, options)
+        },
+        failed: refusedIfThere(url, key, ifNoneMatch),
       },
-      body: pieces,
-      // After an answer that was lost, the object itself would be what is in the way.
-      idempotent: ifNoneMatch === undefined,
-      read: (response) => {
-        compareChecksum(response, checksum, `put ${url}`, url)
-        return writtenInfo(key, { ...response, headers: { ...checksum, ...response.headers } }, size, options)
-      },
-      failed: refusedIfThere(url, key, ifNoneMatch),
+      { ...(options.signal && { signal: options.signal }), ...(trace && { trace }) },
+    )
+  if (ifNoneMatch === undefined) return write(options.trace)
+  return orOwnWrite(options.trace, {
+    write,
+    found: async () => {
+      const info = await headObject(connection, key, options.signal ? { signal: options.signal } : {})
+      return info?.size === size && holds(info, pieces, checksumOf(checksum)) ? info : undefined
     },
-    options,
-  )
+  })
+}
+
+/** By the checksum that was sent, where the server keeps one of its kind; otherwise by an etag that is the MD5. */
+function holds({ etag, checksum }: ObjectInfo, pieces: readonly Uint8Array[], sent: Checksum | undefined): boolean {
+  if (sent !== undefined && checksum?.algorithm === sent.algorithm) return checksum.value === sent.value
+  const md5 = createHash('md5')
+  for (const piece of pieces) md5.update(piece)
+  return etag === md5.digest('hex')
 }

@@ -5,7 +5,7 @@ import { type HeadraceError, isHeadraceError } from '../../../src/errors.ts'
 import { native } from '../../../src/native.ts'
 import { openS3Store, type S3Store } from '../../../src/storage/s3/store.ts'
 import { bytesOf, failing, listed } from '../conformance.ts'
-import { errorXml, type Heard, ScriptedServer } from './scripted-server.ts'
+import { errorXml, type Heard, type Said, ScriptedServer } from './scripted-server.ts'
 
 const server = new ScriptedServer()
 const other = new ScriptedServer()
@@ -158,6 +158,36 @@ describe('an answer that is an error', () => {
     await expect(upload(1, 'another')).rejects.toEqual(failing('E_EXISTS', 'k is there already'))
     // Somebody else's of the same content.
     await expect(upload(0, ours)).rejects.toEqual(failing('E_EXISTS', 'k is there already'))
+  })
+
+  test.each([
+    ['a 503', { status: 503, body: errorXml('SlowDown') }],
+    ['a lost answer', { hangUp: true }],
+  ])('to a conditional put after %s is no refusal where the put itself is what is there', async (_, first) => {
+    const body = bytesOf('bytes')
+    const md5 = createHash('md5').update(body).digest('hex')
+    const crc = Buffer.alloc(4)
+    crc.writeUInt32BE(native.crc32c(body))
+    const refusal = { status: 412, body: errorXml('PreconditionFailed') }
+    const put = async (there: Readonly<Record<string, string>>, before: readonly Said[] = [first]) => {
+      let puts = 0
+      server.says(({ method }) =>
+        method === 'HEAD' ? { headers: { ...OBJECT, ...there } } : (before[puts++] ?? refusal),
+      )
+      return store.put('k', body, { ifNoneMatch: '*' })
+    }
+    const [size, other] = [{ 'content-length': '5' }, { 'content-length': '6' }]
+    expect(await put({ etag: `"${md5}"`, ...size })).toMatchObject({ key: 'k', size: 5, etag: md5 })
+    const summed = { etag: '"opaque"', 'x-amz-checksum-crc32c': crc.toString('base64') }
+    expect(await put({ ...summed, ...size })).toMatchObject({ key: 'k', etag: 'opaque' })
+    const exists = failing('E_EXISTS', 'k is there already')
+    await expect(put({ etag: '"opaque"', ...size })).rejects.toEqual(exists)
+    await expect(put({ etag: `"${md5}"`, ...other })).rejects.toEqual(exists)
+    await expect(put({ ...summed, 'x-amz-checksum-crc32c': 'AAAAAA==', ...size })).rejects.toEqual(exists)
+    // Without an attempt before it is somebody else's, whatever it holds.
+    await expect(put({ etag: `"${md5}"`, ...size }, [])).rejects.toEqual(exists)
+    // The second attempt may be the one that does it.
+    expect(await put({}, [first, { headers: { etag: '"new"' } }])).toMatchObject({ etag: 'new' })
   })
 
   test('of a batch that does not say which key is that of all', async () => {
