@@ -37,12 +37,20 @@ const interrupt = new AbortController()
 // Many operations listen at once, and stop when they are over: no leak for Node to warn of.
 setMaxListeners(0, interrupt.signal)
 
+/** ms: npm and shells pass on what the terminal has sent already, so that one Ctrl-C comes twice. */
+const ONE_INTERRUPT = 300
+
 /** Fires at Ctrl-C. The second Ctrl-C ends the process at once. */
 export const interrupted: AbortSignal = interrupt.signal
 
 export function watchInterrupts(): void {
+  let first = 0
   const stop = () => {
-    if (interrupt.signal.aborted) process.exit(EXIT.interrupted)
+    if (interrupt.signal.aborted) {
+      if (performance.now() - first > ONE_INTERRUPT) process.exit(EXIT.interrupted)
+      return
+    }
+    first = performance.now()
     interrupt.abort(new Error('interrupted'))
   }
   process.on('SIGINT', stop)

@@ -1,13 +1,17 @@
 import fs from 'node:fs'
+import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { benchStorage, STORAGE_OPS } from '../../src/benchmark/storage/index.ts'
 import type { BenchStorageProgress } from '../../src/benchmark/storage/types.ts'
+import { startS3Server } from '../../src/dev/s3/index.ts'
 import type { ErrorCode } from '../../src/errors.ts'
 import { DirectStore } from '../../src/storage/direct/direct.ts'
 import { FileStore } from '../../src/storage/file/file.ts'
 import { MemoryStore } from '../../src/storage/memory.ts'
+import { openStore } from '../../src/storage/open.ts'
 import { OpLogReader } from '../../src/storage/oplog/reader.ts'
 import type { OpRecord } from '../../src/storage/oplog/types.ts'
 import { bytesOf, failing, listed } from '../storage/conformance.ts'
@@ -220,6 +224,47 @@ describe('a benchmark of storage', () => {
       ).rejects.toEqual(failing('E_CANCELLED', 'benchmark'))
       expect(await listed(target)).toEqual([])
     }
+  })
+
+  test('leaves nothing at a server that does what was sent although nobody waits for it any more', async () => {
+    const server = await startS3Server()
+    const late = createServer((client) => {
+      const upstream = connect(Number(new URL(server.url).port), '127.0.0.1')
+      client.on('data', (data) => void setTimeout(() => upstream.write(data), 200))
+      client.on('error', () => {})
+      client.on('close', () => void setTimeout(() => upstream.end(), 400))
+      upstream.on('data', (data) => void client.write(data)).on('error', () => {})
+    })
+    await new Promise<void>((resolve) => late.listen(0, '127.0.0.1', resolve))
+    const credentials = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' }
+    const open = (url: string) => openStore('s3://bucket', { endpoint: url, credentials })
+    const direct = await open(server.url)
+    await direct.createContainer?.()
+    const { port } = late.address() as AddressInfo
+    const slow = await open(`http://127.0.0.1:${port}`)
+    for (const [op, doing] of [
+      ['put', 'measuring'],
+      ['get', 'preparing'],
+    ] as const) {
+      const controller = new AbortController()
+      await expect(
+        benchStorage(slow, {
+          ...quick,
+          op,
+          warmup: 0,
+          duration: 60,
+          signal: controller.signal,
+          onProgress: (progress) => {
+            if (progress.doing === doing) setTimeout(() => controller.abort(), 50)
+          },
+        }),
+      ).rejects.toEqual(failing('E_CANCELLED'))
+      await sleep(500)
+      expect(await listed(direct)).toEqual([])
+    }
+    await Promise.all([slow.close(), direct.close()])
+    await new Promise((resolve) => late.close(resolve))
+    await server.close()
   })
 
   test.each<[ErrorCode, object, ...string[]]>([

@@ -238,14 +238,14 @@ describe('headrace bench storage', () => {
     expect(await readdir(target())).toEqual([])
   })
 
-  it('cleans up when it is interrupted, with and without threads', async () => {
+  it.each(['mixed', 'put'])('cleans up %s when it is interrupted, with and without threads', async (op) => {
     for (const workers of ['1', '2']) {
       const child = spawnHeadrace(
         'bench',
         'storage',
         target(),
         '--op',
-        'mixed',
+        op,
         '--size',
         '100',
         '--objects',
@@ -261,6 +261,9 @@ describe('headrace bench storage', () => {
         stderr += data
       })
       while (!stderr.includes('measuring') && child.exitCode === null) await sleep(20)
+      // As npm passes it on: the terminal has sent it already.
+      child.kill('SIGINT')
+      await sleep(20)
       child.kill('SIGINT')
       const [code] = (await once(child, 'close')) as [number]
       expect(code).toBe(130)

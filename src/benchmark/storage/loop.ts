@@ -6,6 +6,7 @@ import { NoiseBody } from '../../noise.ts'
 import { Permutation } from '../../sampling/permutation.ts'
 import type { OpSink } from '../../storage/oplog/types.ts'
 import type { CallOptions, GetOptions, Store, Trace } from '../../storage/types.ts'
+import { Grace } from './grace.ts'
 import { keyOf } from './object-names.ts'
 import type { LoopPlan } from './types.ts'
 
@@ -41,12 +42,13 @@ interface Slot {
   /** Of all slots of all threads. */
   readonly number: number
   readonly call: CallOptions & { readonly trace: Trace }
+  readonly put: CallOptions
   readonly get: GetOptions
   readonly body: NoiseBody | undefined
   turned: number
   /** Of a mix: operations, and objects that were put and deleted. */
   done: number
-  put: number
+  puts: number
   deleted: number
 }
 
@@ -62,13 +64,14 @@ export class Loop {
   #order: Permutation | undefined
   readonly #drawn: Float64Array
   readonly #abort = new AbortController()
+  readonly #grace = new Grace(this.#abort.signal)
 
   constructor(store: Store, plan: LoopPlan, sink: OpSink | undefined) {
     this.#store = store
     this.#plan = plan
     this.#sink = sink
     // A listener an operation, gone with it.
-    setMaxListeners(0, this.#abort.signal)
+    setMaxListeners(0, this.#abort.signal, this.#grace.signal)
     const { op, size, concurrency, workers, worker, seed } = plan
     const reads = op === 'get' || op === 'mixed'
     const writes = op === 'put' || op === 'mixed'
@@ -78,17 +81,18 @@ export class Loop {
       return {
         number: worker + workers * i,
         call,
+        put: { ...call, signal: this.#grace.signal },
         get: reads ? { ...call, into: new Uint8Array(size) } : call,
         body: writes ? new NoiseBody(size, seed) : undefined,
         turned: 0,
         done: 0,
-        put: 0,
+        puts: 0,
         deleted: 0,
       }
     })
   }
 
-  /** Ends a run at once: what is under way is cancelled. There are no runs after it. */
+  /** Ends a run at once: what is under way is cancelled, but for puts, which may end. There are no runs after it. */
   stop(): void {
     this.#abort.abort()
   }
@@ -107,6 +111,7 @@ export class Loop {
     const deadline = start + seconds * 1000
     // All of them are waited for, also if one throws: nothing goes on behind the back of who cleans up.
     const ends = await Promise.allSettled(this.#slots.map((slot) => this.#drive(slot, deadline, tally, sink)))
+    if (this.#abort.signal.aborted) this.#grace.end()
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     return {
       ops: tally.ops,
@@ -177,7 +182,7 @@ export class Loop {
     const { op } = this.#plan
     if (op !== 'mixed') return op
     const kind = MIX[(slot.done + slot.number * 7) % MIX.length] as Kind
-    return kind === 'delete' && slot.deleted >= slot.put ? 'put' : kind
+    return kind === 'delete' && slot.deleted >= slot.puts ? 'put' : kind
   }
 
   /** Which object; undefined where there is none left. */
@@ -186,7 +191,7 @@ export class Loop {
     if (kind === 'list') return 0
     if (kind === 'get' || kind === 'head') return this.#nextRead()
     if (op === 'mixed') {
-      const turns = kind === 'put' ? slot.put++ : slot.deleted++
+      const turns = kind === 'put' ? slot.puts++ : slot.deleted++
       // Behind what is read, each slot on its own track.
       return objects + slot.number + turns * workers * concurrency
     }
@@ -225,7 +230,7 @@ export class Loop {
         return 1
       }
       case 'put':
-        if (body !== undefined) await store.put(key, body, slot.call)
+        if (body !== undefined) await store.put(key, body, slot.put)
         return 1
       case 'head':
         if ((await store.head(key, slot.call)) === undefined) throw absent(key)

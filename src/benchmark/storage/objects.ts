@@ -1,9 +1,11 @@
+import { setMaxListeners } from 'node:events'
 import { rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { throwIfAborted } from '../../errors.ts'
 import { NoiseBody } from '../../noise.ts'
 import { localDirectory } from '../../storage/open.ts'
 import type { Store } from '../../storage/types.ts'
+import { Grace } from './grace.ts'
 import { keyOf, numberOf } from './object-names.ts'
 
 /** Keys of one delete. */
@@ -66,6 +68,9 @@ export class BenchObjects {
   /** Puts what is not there. */
   async prepare({ concurrency, seed, signal, onProgress }: PrepareOptions): Promise<void> {
     const { folder, size, objects } = this.#set
+    const grace = new Grace(signal)
+    // Every put under way listens.
+    setMaxListeners(0, grace.signal)
     let next = 0
     let done = 0
     const put = async () => {
@@ -73,15 +78,12 @@ export class BenchObjects {
       for (let number = next++; number < objects; number = next++) {
         throwIfAborted(signal, 'preparing objects')
         if (!this.#found.has(number))
-          await this.#store.put(
-            keyOf(folder, number),
-            bodies.body(number, size),
-            signal === undefined ? {} : { signal },
-          )
+          await this.#store.put(keyOf(folder, number), bodies.body(number, size), { signal: grace.signal })
         onProgress(++done, objects)
       }
     }
     const putters = await Promise.allSettled(Array.from({ length: Math.min(concurrency, objects) }, put))
+    grace.end()
     for (const putter of putters) if (putter.status === 'rejected') throw putter.reason
   }
 
