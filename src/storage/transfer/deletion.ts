@@ -1,6 +1,7 @@
 import { realpath, rmdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { HeadraceError } from '../../errors.ts'
+import { ChangedDirectories } from '../file/durable.ts'
 import type { Side } from './place.ts'
 import { directoryOf } from './source.ts'
 
@@ -15,6 +16,8 @@ export interface DeletionEvents {
   readonly onDeleted: (name: string) => void
   /** Throws where the whole deletion is to end. */
   readonly onFailure: (name: string, error: unknown) => void
+  /** Before some keys are deleted: what takes their place must last by then. That they have gone is made to last, too. */
+  readonly beforeDeleting?: () => Promise<void>
 }
 
 /** Which directories a folder's files really lie in: what is reached through a link belongs to another place. */
@@ -50,6 +53,7 @@ export class Deletion {
   readonly #folder: string | undefined
   readonly #links: Links | undefined
   readonly #keepsFolder: boolean
+  readonly #emptied = new ChangedDirectories()
   #keys: string[] = []
   readonly #batches = new Set<Promise<void>>()
   #failure: { readonly error: unknown } | undefined
@@ -108,6 +112,7 @@ export class Deletion {
     const { store, name } = this.#side
     const mine = this.#links === undefined ? keys : await this.#notBehindLinks(keys)
     const deleted: string[] = []
+    await this.#events.beforeDeleting?.()
     for await (const { key, error } of store.delete(mine, this.#signal ? { signal: this.#signal } : {})) {
       if (error !== undefined) this.#events.onFailure(name(key), error)
       else {
@@ -116,6 +121,7 @@ export class Deletion {
       }
     }
     await this.#removeEmptied(deleted)
+    if (this.#events.beforeDeleting !== undefined) await this.#syncEmptied(deleted)
   }
 
   async #notBehindLinks(keys: readonly string[]): Promise<string[]> {
@@ -126,6 +132,11 @@ export class Deletion {
       else this.#events.onFailure(this.#side.name(key), behindLink(this.#side.name(key), key))
     }
     return mine
+  }
+
+  async #syncEmptied(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#emptied.add(this.#side.localPath?.(key) ?? key)
+    await this.#emptied.sync()
   }
 
   async #removeEmptied(keys: readonly string[]): Promise<void> {

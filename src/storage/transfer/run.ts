@@ -1,5 +1,6 @@
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import type { ObjectInfo } from '../types.ts'
+import { ChangedDirectories } from '../file/durable.ts'
 import { contentsAgree } from './comparison.ts'
 import { Deletion } from './deletion.ts'
 import type { Destination } from './destination.ts'
@@ -44,6 +45,8 @@ export class TransferRun {
   readonly #settings: MovingSettings
   readonly #copier: Copier
   readonly #deletions = new Map<Side, Deletion>()
+  /** Of the destination, with copies whose originals are deleted. */
+  readonly #written = new ChangedDirectories()
 
   constructor(destination: Destination, settings: MovingSettings) {
     this.#destination = destination
@@ -62,7 +65,7 @@ export class TransferRun {
     const keepsFolder = found.kind === 'object'
     this.#deletions.set(
       side,
-      this.#deletion(side, prefix, keepsFolder, (url) => this.tally.moved(url)),
+      this.#deletion(side, prefix, keepsFolder, (url) => this.tally.moved(url), () => this.#written.sync()),
     )
   }
 
@@ -77,9 +80,16 @@ export class TransferRun {
     return this.tally.report()
   }
 
-  #deletion(side: Side, prefix: string, keepsFolder: boolean, onDeleted: (url: string) => void): Deletion {
+  #deletion(
+    side: Side,
+    prefix: string,
+    keepsFolder: boolean,
+    onDeleted: (url: string) => void,
+    beforeDeleting?: () => Promise<void>,
+  ): Deletion {
     const onFailure = (url: string, error: unknown) => this.tally.failed(url, error)
-    return new Deletion(side, prefix, keepsFolder, { onDeleted, onFailure }, this.#settings.signal)
+    const events = { onDeleted, onFailure, ...(beforeDeleting && { beforeDeleting }) }
+    return new Deletion(side, prefix, keepsFolder, events, this.#settings.signal)
   }
 
   async *#counted(steps: AsyncIterable<Step>): AsyncGenerator<Step> {
@@ -88,6 +98,11 @@ export class TransferRun {
       yield step
     }
     this.tally.allListed()
+  }
+
+  /** Unless the destination is a store that leaves it to the system when its files get to the device. */
+  get #forced(): boolean {
+    return this.#destination.store.spec.options?.sync !== 'never'
   }
 
   async #take(step: Step): Promise<void> {
@@ -117,7 +132,11 @@ export class TransferRun {
       const copy = { action: 'copy', from: url, to: this.#destination.name(to), size: from.size } as const
       if (dryRun) return this.tally.done(copy)
       const copied = await this.#copier.copy(source, from, this.#destination, to)
-      if (moving !== undefined) await verify(source, copied.from, this.#destination, copied.to, signal)
+      if (moving !== undefined) {
+        await verify(source, copied.from, this.#destination, copied.to, signal)
+        if (this.#forced && this.#destination.localPath !== undefined)
+          this.#written.add(this.#destination.localPath(to))
+      }
       this.tally.done({ ...copy, size: copied.to.size })
     } catch (error) {
       return this.tally.failed(url, error)

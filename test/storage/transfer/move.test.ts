@@ -1,7 +1,8 @@
+import fs from 'node:fs'
 import { chmod, symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { MemoryStore } from '../../../src/storage/memory.ts'
 import { moveObjects } from '../../../src/storage/transfer/index.ts'
 import { layer } from '../../../src/storage/wrappers/layer.ts'
@@ -113,6 +114,28 @@ describe('moving', () => {
     await moveObjects({ store, key: 'in' }, { store: new MemoryStore('n'), key: '' }, { recursive: true })
     expect(leftThen).toEqual(['b'])
     expect(await treeOf(inside, 'in/')).toEqual({})
+  })
+
+  test('a local original goes once its copy is on the device, its bytes, its name and those of new directories', async () => {
+    const folder = await temporary()
+    await writeTree(folder, { 'in/a': '1', 'in/b/c': '22' })
+    const there = () => ['in/a', 'in/b/c', 'out/x/a', 'out/x/b/c'].filter((path) => fs.existsSync(join(folder, path)))
+    const synced: string[] = []
+    const { fsync } = fs
+    vi.spyOn(fs, 'fsync').mockImplementation((fd, done) => {
+      const path = relative(folder, fs.readlinkSync(`/proc/self/fd/${fd}`))
+      if (!path.startsWith('..')) synced.push(`${path.replace(/\.headrace-.*/, 'pending')}: ${there().join(' ')}`)
+      fsync(fd, done)
+    })
+    const report = await moveObjects(join(folder, 'in'), join(folder, 'out/x'), { recursive: true, jobs: 1 })
+    vi.restoreAllMocks()
+    expect(counts(report)).toMatchObject({ copied: 2, deleted: 2, failed: 0 })
+    expect(await readTree(folder)).toEqual({ 'out/x/a': '1', 'out/x/b/c': '22' })
+    const both = 'in/a in/b/c out/x/a out/x/b/c'
+    expect(synced.slice(0, 2)).toEqual(['out/x/pending: in/a in/b/c', 'out/x/b/pending: in/a in/b/c out/x/a'])
+    expect(synced.slice(2, 6).sort()).toEqual([`: ${both}`, `out/x/b: ${both}`, `out/x: ${both}`, `out: ${both}`])
+    // Then the originals go, and with them their directories.
+    expect(synced.slice(6)).toEqual([': out/x/a out/x/b/c', ': out/x/a out/x/b/c'])
   })
 
   test('a dry run moves nothing', async () => {
