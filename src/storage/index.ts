@@ -35,6 +35,7 @@ export type {
   Checksum,
   ChecksumAlgorithm,
   ContainerInfo,
+  CopyAcross,
   DeleteResult,
   GetOptions,
   ListEntry,
