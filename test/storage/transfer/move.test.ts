@@ -135,7 +135,7 @@ describe('moving', () => {
     expect(synced.slice(0, 2)).toEqual(['out/x/pending: in/a in/b/c', 'out/x/b/pending: in/a in/b/c out/x/a'])
     expect(synced.slice(2, 6).sort()).toEqual([`: ${both}`, `out/x/b: ${both}`, `out/x: ${both}`, `out: ${both}`])
     // Then the originals go, and with them their directories.
-    expect(synced.slice(6)).toEqual([': out/x/a out/x/b/c', ': out/x/a out/x/b/c'])
+    expect(new Set(synced.slice(6))).toEqual(new Set([': out/x/a out/x/b/c']))
   })
 
   test('a dry run moves nothing', async () => {
