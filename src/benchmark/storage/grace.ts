@@ -1,4 +1,4 @@
-/** ms that a write which is under way may go on: one that is cut off may be done by the server all the same, and later. */
+/** ms that a write may go on: one that is cut off may be done by the server all the same, and later. */
 const WRITES_END_WITHIN = 5000
 
 /** A signal for writes: it fires a while after the one that stops a run, so that who cleans up afterwards finds them. */

@@ -39,7 +39,7 @@ export class ChangedDirectories {
     this.#changed.add(dirname(path))
   }
 
-  /** All that was added before lasts once this resolves. Fails with the system's error; not for a directory that has gone. */
+  /** All that was added before lasts once this resolves. A directory that has gone is no failure. */
   sync(): Promise<void> {
     // One after the other, also where there is nothing left to do: another call may have taken it and be at it.
     this.#last = this.#last.then(() => this.#syncAll())

@@ -35,8 +35,8 @@ export interface FileStoreOptions {
 export const FILE_STORE_OPTIONS = ['sync', 'pageCache'] as const
 
 /**
- * Files below a directory, under their relative paths. Links are followed when reading, replaced when writing. Of what is
- * said of an object, files keep `modified`: they have no content type and no metadata.
+ * Files below a directory, under their relative paths. Links are followed when reading, replaced when writing. Of what
+ * is said of an object, files keep `modified`: they have no content type and no metadata.
  */
 export class FileStore implements Store {
   readonly url: string

@@ -63,7 +63,8 @@ function checked({ from, to }: Copied, { source, destination, ...job }: Job): Co
 
 /**
  * Copies objects from store to store. What passes through is read in ranges of `partSize`, at most `windowBytes` of it
- * at once; within one store, and from one to another of the same service, that itself copies. The destination appears whole or not at all.
+ * at once; within one store, and from one to another of the same service, that itself copies. The destination appears
+ * whole or not at all.
  */
 export class Copier {
   readonly #options: CopierOptions
