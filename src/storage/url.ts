@@ -50,7 +50,11 @@ const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i
  * A query counts only if every name in it is an option of the scheme; otherwise `?` is a letter of the location. E_USAGE
  * where some are options and others are not.
  */
-function splitQuery(scheme: string, rest: string, known: readonly string[]): { location: string; options: StoreOptions } {
+function splitQuery(
+  scheme: string,
+  rest: string,
+  known: readonly string[],
+): { location: string; options: StoreOptions } {
   const at = rest.lastIndexOf('?')
   const text = at < 0 ? '' : rest.slice(at + 1)
   const query = [...new URLSearchParams(text)]
@@ -73,7 +77,8 @@ function meantBy(name: string, known: readonly string[]): string | undefined {
   let best: { readonly option: string; readonly distance: number } | undefined
   for (const option of known) {
     const distance = editDistance(plain(name), plain(option))
-    if (distance <= Math.min(2, option.length / 3) && distance < (best?.distance ?? Infinity)) best = { option, distance }
+    if (distance <= Math.min(2, option.length / 3) && distance < (best?.distance ?? Infinity))
+      best = { option, distance }
   }
   return best?.option
 }
@@ -86,7 +91,8 @@ function editDistance(a: string, b: string): number {
     for (let j = 1; j <= b.length; j++) {
       const changed = (old[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1)
       let least = Math.min(changed, (old[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1)
-      if (a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] && i > 1 && j > 1) least = Math.min(least, (older[j - 2] ?? 0) + 1)
+      if (a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] && i > 1 && j > 1)
+        least = Math.min(least, (older[j - 2] ?? 0) + 1)
       row.push(least)
     }
     ;[older, old] = [old, row]
@@ -103,9 +109,13 @@ export function unknownOption(scheme: string, query: string, known: readonly str
   const unknown = names.find((name) => !known.includes(name) && OPTION_NAME.test(name))
   if (unknown === undefined) return undefined
   const meant = meantBy(unknown, known)
-  return new HeadraceError('E_USAGE', `${scheme}:// has no option ${show(unknown)}${meant ? `; did you mean ${meant}?` : ''}`, {
-    hint: `options of ${scheme}:// are ${known.join(', ')}`,
-  })
+  return new HeadraceError(
+    'E_USAGE',
+    `${scheme}:// has no option ${show(unknown)}${meant ? `; did you mean ${meant}?` : ''}`,
+    {
+      hint: `options of ${scheme}:// are ${known.join(', ')}`,
+    },
+  )
 }
 
 /** The form of a scheme; E_UNSUPPORTED names the schemes there are. */

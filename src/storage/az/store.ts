@@ -331,8 +331,12 @@ export class AzStore implements Store {
     const cleared = metadata !== undefined && Object.keys(metadata).length === 0 && copied.metadata !== undefined
     if (!retyped && !cleared) return copied
     const say = (comp: string, headers: HeaderFields) =>
-      this.#send('copy to', key, { method: 'PUT', query: [['comp', comp]], headers, idempotent: true }, options, (answer) =>
-        this.#expect(answer, 200, 'copy to', key),
+      this.#send(
+        'copy to',
+        key,
+        { method: 'PUT', query: [['comp', comp]], headers, idempotent: true },
+        options,
+        (answer) => this.#expect(answer, 200, 'copy to', key),
       )
     if (retyped) await say('properties', { ...keptProperties(head), 'x-ms-blob-content-type': contentType })
     if (cleared) await say('metadata', {})
@@ -536,7 +540,13 @@ function metadataHeaders(metadata: PutOptions['metadata']): HeaderFields {
   return headers
 }
 
-const PROPERTIES = ['cache-control', 'content-disposition', 'content-encoding', 'content-language', 'content-md5'] as const
+const PROPERTIES = [
+  'cache-control',
+  'content-disposition',
+  'content-encoding',
+  'content-language',
+  'content-md5',
+] as const
 
 /** The properties of a blob as the request has them that sets all of them. */
 function keptProperties(head: HeaderFields): HeaderFields {

@@ -1,7 +1,7 @@
 import { oneOf, positiveInteger } from '../../checks.ts'
 import { openHttpClient } from '../http/client.ts'
-import { clientOptions } from '../remote/options.ts'
 import { keepOrigin, originOf } from '../origin.ts'
+import { clientOptions } from '../remote/options.ts'
 import { listing } from '../remote/parallel-list.ts'
 import { openSession } from '../remote/session.ts'
 import type { SessionReport } from '../remote/types.ts'

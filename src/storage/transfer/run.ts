@@ -1,6 +1,6 @@
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
-import type { ObjectInfo } from '../types.ts'
 import { ChangedDirectories } from '../file/durable.ts'
+import type { ObjectInfo } from '../types.ts'
 import { contentsAgree } from './comparison.ts'
 import { Deletion } from './deletion.ts'
 import type { Destination } from './destination.ts'
@@ -65,7 +65,13 @@ export class TransferRun {
     const keepsFolder = found.kind === 'object'
     this.#deletions.set(
       side,
-      this.#deletion(side, prefix, keepsFolder, (url) => this.tally.moved(url), () => this.#written.sync()),
+      this.#deletion(
+        side,
+        prefix,
+        keepsFolder,
+        (url) => this.tally.moved(url),
+        () => this.#written.sync(),
+      ),
     )
   }
 

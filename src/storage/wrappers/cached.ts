@@ -66,10 +66,7 @@ export function cached(store: Store, options: CacheOptions): CachedStore {
       }
     },
     copy: copy && ((from, to, call) => reader.changing(to, copy.call(store, from, to, call))),
-    copyFrom: copiesFrom(
-      store,
-      (across) => (from, to, call) => reader.changing(to, across(from, to, call)),
-    ),
+    copyFrom: copiesFrom(store, (across) => (from, to, call) => reader.changing(to, across(from, to, call))),
     close: async () => {
       await reader.close()
       await store.close()

@@ -9,7 +9,8 @@ export type LayerCalls = { readonly [Name in keyof Calls]?: Calls[Name] | undefi
 
 /** `inner` with some of its calls replaced; what it has not, the result has not either. */
 export function layer(inner: Store, spec: StoreSpec, calls: LayerCalls): Store {
-  const { endpoint, copy, copyFrom, createContainer, deleteContainer, listContainers, presign, localPath, report } = inner
+  const { endpoint, copy, copyFrom, createContainer, deleteContainer, listContainers, presign, localPath, report } =
+    inner
   return {
     url: inner.url,
     spec,
@@ -41,10 +42,7 @@ export function wrappedSpec({ spec }: Store, name: WrapperSpec['name'], options:
 }
 
 /** Copies out of another store, as a wrapper has every one of them done. */
-export function copiesFrom(
-  inner: Store,
-  each: (copy: CopyAcross) => CopyAcross,
-): Store['copyFrom'] | undefined {
+export function copiesFrom(inner: Store, each: (copy: CopyAcross) => CopyAcross): Store['copyFrom'] | undefined {
   const { copyFrom } = inner
   if (copyFrom === undefined) return undefined
   return async (source) => {

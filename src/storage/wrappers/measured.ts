@@ -57,8 +57,7 @@ export function measured(store: Store, sink: OpSink, options: MeasureOptions = {
       ((from, to, call) => meter.run({ op: 'COPY', key: to }, call, (traced) => copy.call(store, from, to, traced))),
     copyFrom: copiesFrom(
       store,
-      (across) => (from, to, call) =>
-        meter.run({ op: 'COPY', key: to }, call, (traced) => across(from, to, traced)),
+      (across) => (from, to, call) => meter.run({ op: 'COPY', key: to }, call, (traced) => across(from, to, traced)),
     ),
     createContainer:
       createContainer &&

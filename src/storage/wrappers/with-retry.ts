@@ -47,9 +47,7 @@ export function withRetry(store: Store, options: RetryOptions = {}): Store {
     copyFrom: copiesFrom(
       store,
       (across) => (from, to, call) =>
-        call?.ifNoneMatch === undefined
-          ? repeated(policy, call, () => across(from, to, call))
-          : across(from, to, call),
+        call?.ifNoneMatch === undefined ? repeated(policy, call, () => across(from, to, call)) : across(from, to, call),
     ),
     list: (prefix, call) => listAgain(store, policy, prefix, call),
     delete: (keys, call) => deleteAgain(store, policy, keys, call),

@@ -1,9 +1,9 @@
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { FileStore } from '../../../src/storage/file/file.ts'
 import { planReplay, type ReplayStep, replaySteps } from '../../../src/storage/oplog/plan.ts'
@@ -250,7 +250,8 @@ describe('a replay', () => {
       expect(starts.length).toBe(4)
       expect(starts).toEqual([...starts].sort((one, other) => one - other))
       // None before its time: timers of Node may be up to a millisecond early.
-      for (const [i, start] of starts.entries()) expect(start - called).toBeGreaterThanOrEqual((times[i] ?? 0) / speed - 1)
+      for (const [i, start] of starts.entries())
+        expect(start - called).toBeGreaterThanOrEqual((times[i] ?? 0) / speed - 1)
       // Later only as far as every timer of this process was late in that time.
       const span = (starts.at(-1) ?? 0) - (starts[0] ?? 0)
       expect(span).toBeLessThanOrEqual(planned * 1000 + 2 * stalled + 20)
