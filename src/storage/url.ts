@@ -46,25 +46,12 @@ export function withoutSecrets(text: string): string {
 
 const SCHEME = /^([a-z][a-z0-9+.-]*):\/\//i
 
-/**
- * A query counts only if every name in it is an option of the scheme; otherwise `?` is a letter of the location. E_USAGE
- * where some are options and others are not.
- */
-function splitQuery(
-  scheme: string,
-  rest: string,
-  known: readonly string[],
-): { location: string; options: StoreOptions } {
+/** A query counts only if every name in it is an option of the scheme; otherwise `?` is a letter of the location. */
+function splitQuery(rest: string, known: readonly string[]): { location: string; options: StoreOptions } {
   const at = rest.lastIndexOf('?')
-  const text = at < 0 ? '' : rest.slice(at + 1)
-  const query = [...new URLSearchParams(text)]
+  const query = at < 0 ? [] : [...new URLSearchParams(rest.slice(at + 1))]
   if (query.length === 0) return { location: rest, options: {} }
-  if (!query.every(([name]) => known.includes(name))) {
-    // One that is known shows that options were meant.
-    const slip = query.some(([name]) => known.includes(name)) ? unknownOption(scheme, text, known) : undefined
-    if (slip !== undefined) throw slip
-    return { location: rest, options: {} }
-  }
+  if (!query.every(([name]) => known.includes(name))) return { location: rest, options: {} }
   return { location: rest.slice(0, at), options: Object.fromEntries(query) }
 }
 
@@ -141,7 +128,7 @@ export function parseStoreUrl(text: string, forms: Readonly<Record<string, UrlFo
   const scheme = schemeOf(text)
   if (scheme === undefined) return { scheme, location: text, options: {} }
   const rest = text.slice(scheme.length + '://'.length)
-  return { scheme, ...splitQuery(scheme, rest, formOf(scheme, forms, text).options) }
+  return { scheme, ...splitQuery(rest, formOf(scheme, forms, text).options) }
 }
 
 /** RFC 8089 allows a host before the path; the only one whose files are here is this one. */

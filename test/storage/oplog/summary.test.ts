@@ -73,6 +73,7 @@ describe('the summary of an op-log', () => {
           count: 2,
           failed: 1,
           errors: { E_ACCESS: 1 },
+          messages: { E_ACCESS: 'no' },
           objects: 1,
           bytes: 1000,
           seconds: 0.5,
