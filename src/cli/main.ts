@@ -25,6 +25,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   mb: async () => (await import('./buckets.ts')).mbCommand(),
   rb: async () => (await import('./buckets.ts')).rbCommand(),
   presign: async () => (await import('./presign.ts')).presignCommand(),
+  inspect: async () => (await import('./inspect.ts')).inspectCommand(),
   oplog: async () => (await import('./oplog.ts')).oplogCommand(),
 }
 

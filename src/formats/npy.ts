@@ -54,6 +54,12 @@ export function dtypeOfDescr(descr: string): DType | undefined {
   return order === '|' && descr.endsWith('1') ? found : undefined
 }
 
+/** NumPy's dtype string of ours, as NumPy writes it; undefined for bfloat16, which it has not got. */
+export function descrOfDtype(dtype: DType): string | undefined {
+  const found = Object.keys(DTYPES).find((kind) => DTYPES[kind] === dtype)
+  return found === undefined ? undefined : `${found.endsWith('1') ? '|' : '<'}${found}`
+}
+
 function itemBytesOf(descr: string, file: string): number {
   const match = /^([<>=|])([a-zA-Z])(\d{0,6})$/.exec(descr)
   if (!match) throw new HeadraceError('E_CORRUPT', `${file}: unknown NumPy dtype ${JSON.stringify(descr)}`)

@@ -41,6 +41,10 @@ export interface FormatOptions {
   readonly columns?: readonly Column[]
   /** Parquet: rows a row group. */
   readonly rowGroupSize?: number
+  /** npz. Whether members have the field for sizes beyond 4 GiB `always`, as NumPy's have, or where `needed`, as those of MLCommons' DLIO. `always` where absent. */
+  readonly zip64?: 'always' | 'needed'
+  /** JPEG and PNG. `raw`: the record's bytes as they are, which no decoder reads: MLCommons' DLIO. `encoded` where absent. */
+  readonly pictures?: 'encoded' | 'raw'
 }
 
 /** What one file holds: `samples` records of one shape and type. Pure data: whoever knows it can tell what a file must be. */
@@ -50,6 +54,8 @@ export interface FileLayout {
   readonly shape: readonly number[]
   readonly dtype: DType
   readonly options: FormatOptions
+  /** Of the file in its set, train files first: all that a file of the format `synthetic` says; 0. */
+  readonly index?: number
 }
 
 /** The bytes of a file's records, made when they are asked for: the same bytes however they are cut. */
@@ -60,6 +66,8 @@ export interface Content {
 
 /** Takes a file's bytes in order. The chunk may be used again when the promise resolves. */
 export interface ByteSink {
+  /** What the file is called, where its bytes say so: members of a zip. */
+  readonly name?: string
   write(chunk: Uint8Array): Promise<void>
 }
 
@@ -71,6 +79,8 @@ export interface ByteSource {
   readonly size: number
   /** Exactly `length` bytes, in `into` where that is given; E_CORRUPT where the file ends before. */
   read(offset: number, length: number, into?: Uint8Array): Promise<Uint8Array>
+  /** Fills `parts` one after the other with the bytes from `offset` on, where that takes one call. E_CORRUPT as `read`. */
+  readParts?(offset: number, parts: readonly Uint8Array[]): Promise<void>
 }
 
 /** An open file of records. */
@@ -94,6 +104,37 @@ export interface Sidecar {
   readonly suffix: string
 }
 
+/** What a file is made of: an array, a member of an archive, a column, a record. */
+export interface InspectedPart {
+  readonly name: string
+  /** In the format's own words: `|u1`, `Example`, `row group`. */
+  readonly type: string
+  readonly shape?: readonly number[]
+  /** Where its bytes lie in the file. */
+  readonly offset?: number
+  /** Bytes there. */
+  readonly storedBytes?: number
+  /** Bytes that it makes decoded, where they are others. */
+  readonly bytes?: number
+  readonly codec?: string
+}
+
+/** What a file is, told by its content. */
+export interface Inspection {
+  /** A FormatName, or in plain words what else it is. */
+  readonly format: string
+  /** What is compressed, and how: `deflate`, `gzip`, `snappy`; absent: nothing. */
+  readonly codec?: string
+  /** Absent where the bytes do not say. */
+  readonly records?: number
+  /** Of one record. */
+  readonly shape?: readonly number[]
+  readonly dtype?: DType
+  /** The first of them; `partCount` says how many there are. */
+  readonly parts: readonly InspectedPart[]
+  readonly partCount: number
+}
+
 /** One layout of bytes: writer and reader. */
 export interface RecordFormat {
   readonly name: FormatName
@@ -107,4 +148,6 @@ export interface RecordFormat {
    * its i-th sidecar.
    */
   open(source: ByteSource, layout?: FileLayout, sidecar?: (i: number) => Promise<ByteSource>): Promise<RecordReader>
+  /** What lies in a file of this format. E_CORRUPT for what is damaged. */
+  inspect?(source: ByteSource, sidecar?: (i: number) => Promise<ByteSource>): Promise<Inspection>
 }

@@ -1,0 +1,160 @@
+import { HeadraceError } from '../../errors.ts'
+import { itemSize } from '../../dtype.ts'
+import { checkLayout, refuseOptions } from '../layout.ts'
+import { npyHeader } from '../npy.ts'
+import type {
+  ByteSink,
+  ByteSource,
+  Content,
+  FileLayout,
+  InspectedPart,
+  Inspection,
+  RecordFormat,
+  RecordReader,
+} from '../types.ts'
+import { zipMembers } from '../zip/directory.ts'
+import { localHeader, STORED } from '../zip/headers.ts'
+import { type MemberBytes, openMember, storedMember } from '../zip/member.ts'
+import { type MemberFill, piecesOf, storedArchiveBytes, ZipWriter } from '../zip/writer.ts'
+import { arrayBytes, arrayHeader, type RecordArray, readArray } from './array.ts'
+import { ArrayReader } from './reader.ts'
+import { interleaved } from './sample-last.ts'
+
+/** The records, and DLIO's labels: int64 zeros. */
+const RECORDS = 'x.npy'
+const LABELS = 'y.npy'
+const LABEL_BYTES = 8
+
+/** DLIO's .npz files: a zip of the arrays `x`, the samples on its last axis, and `y`. */
+export const npz: RecordFormat = {
+  name: 'npz',
+  sidecars: [],
+
+  fileBytes(layout: FileLayout): number | undefined {
+    check(layout)
+    if (layout.options.compression === 'zip') return undefined
+    const size = arrayHeader('npz', layout).length + arrayBytes(layout)
+    const labels = labelHeader(layout).length + LABEL_BYTES * layout.samples
+    const members = [
+      { name: RECORDS, size },
+      { name: LABELS, size: labels },
+    ]
+    return storedArchiveBytes(members, layout.options.zip64 !== 'needed')
+  },
+
+  async write(sink: ByteSink, layout: FileLayout, content: Content): Promise<void> {
+    check(layout)
+    const { compression, compressionLevel, zip64 } = layout.options
+    const zip = new ZipWriter(sink, zip64 !== 'needed')
+    const record = (sample: number, offset: number, target: Uint8Array) => content.fill(sample, offset, target)
+    const fill = interleaved(record, layout.samples, itemSize(layout.dtype))
+    const zeros: MemberFill = (_, target) => target.fill(0)
+    for (const [name, header, bytes, data] of [
+      [RECORDS, arrayHeader('npz', layout), arrayBytes(layout), fill],
+      [LABELS, labelHeader(layout), LABEL_BYTES * layout.samples, zeros],
+    ] as const) {
+      const whole = behind(header, data)
+      if (compression === 'zip') await zip.deflated(name, piecesOf(header.length + bytes, whole), compressionLevel)
+      else await zip.stored(name, header.length + bytes, whole)
+    }
+    await zip.end()
+  },
+
+  async open(source: ByteSource, layout?: FileLayout): Promise<RecordReader> {
+    const expected = await expectedRecords(source, layout)
+    if (expected !== undefined) return expected
+    const member = await openMember(source, await recordsMember(source))
+    const array = await readArray(member, member.size, source.name)
+    return readerOf(source, array, member)
+  },
+
+  async inspect(source: ByteSource): Promise<Inspection> {
+    const members = await zipMembers(source)
+    const parts: InspectedPart[] = []
+    for (const member of members.slice(0, SHOWN)) {
+      const bytes = await openMember(source, member)
+      const part = { name: member.name, offset: bytes.offset, storedBytes: member.storedSize, bytes: member.size }
+      const codec = member.method === STORED ? {} : { codec: 'deflate' }
+      if (member.name.endsWith('.npy')) {
+        const { samples, shape, dtype } = await readArray(bytes, bytes.size, source.name)
+        parts.push({ ...part, type: dtype, shape: [...shape, samples], ...codec })
+      } else parts.push({ ...part, type: 'bytes', ...codec })
+      bytes.close()
+    }
+    const records = parts.find(({ name }) => name === RECORDS)
+    return {
+      format: 'npz',
+      ...(members.some(({ method }) => method !== STORED) && { codec: 'deflate' }),
+      ...(records?.shape !== undefined && {
+        records: records.shape.at(-1) ?? 0,
+        shape: records.shape.slice(0, -1),
+        dtype: records.type as RecordReader['dtype'],
+      }),
+      parts,
+      partCount: members.length,
+    }
+  },
+}
+
+/** Members that an inspection opens. */
+const SHOWN = 64
+
+function check(layout: FileLayout): void {
+  const { options } = layout
+  refuseOptions('npz', options, ['compression', 'compressionLevel', 'zip64'])
+  if (options.compression !== undefined && options.compression !== 'none' && options.compression !== 'zip')
+    throw new HeadraceError('E_CONFIG', `npz files are compressed by zip, not by ${options.compression}`)
+  checkLayout('npz', layout)
+}
+
+function labelHeader({ samples }: FileLayout): Uint8Array {
+  return npyHeader('<i8', [samples])
+}
+
+/** The bytes of a header and what stands behind it. */
+function behind(header: Uint8Array, fill: MemberFill): MemberFill {
+  return (offset, target) => {
+    const known = header.subarray(offset, offset + target.length)
+    target.set(known)
+    const rest = target.subarray(known.length)
+    if (rest.length > 0) fill(Math.max(0, offset - header.length), rest)
+  }
+}
+
+async function recordsMember(source: ByteSource) {
+  const members = await zipMembers(source)
+  const found = members.find(({ name }) => name === RECORDS)
+  if (found !== undefined) return found
+  const names = members.slice(0, 5).map(({ name }) => name.replace(/\.npy$/, ''))
+  throw new HeadraceError('E_UNSUPPORTED', `${source.name} has no array x; it has ${names.join(', ') || 'none'}`, {
+    path: source.name,
+  })
+}
+
+function readerOf(source: ByteSource, array: RecordArray, member: MemberBytes): RecordReader {
+  member.beginsWith(array.header)
+  return new ArrayReader(source.name, array, member, () => member.close())
+}
+
+/**
+ * The array of a file that is to the byte as long as it must be and begins as it must: one read tells, where the
+ * directory at the end would cost another.
+ */
+async function expectedRecords(source: ByteSource, layout: FileLayout | undefined): Promise<RecordReader | undefined> {
+  if (layout === undefined || npz.fileBytes(layout) !== source.size) return undefined
+  const { samples, shape, dtype, options } = layout
+  const header = arrayHeader('npz', layout)
+  const size = header.length + arrayBytes(layout)
+  const zip64 = options.zip64 !== 'needed'
+  const entry = { name: RECORDS, method: STORED, flags: 0, crc: 0, size, storedSize: size, offset: 0, zip64 } as const
+  const wanted = Buffer.concat([localHeader(entry), header])
+  const found = await source.read(0, wanted.length)
+  const crc = new DataView(found.buffer, found.byteOffset).getUint32(CRC_OFFSET, true)
+  wanted.writeUInt32LE(crc, CRC_OFFSET)
+  if (Buffer.compare(found, wanted) !== 0) return undefined
+  const member = storedMember(source, { ...entry, crc, headerOffset: 0 }, wanted.length - header.length)
+  return readerOf(source, { samples, shape, dtype, header }, member)
+}
+
+/** Of the checksum in a local header. */
+const CRC_OFFSET = 14

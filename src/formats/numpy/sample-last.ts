@@ -1,0 +1,177 @@
+import { PIECE_BYTES } from '../pieces.ts'
+import { copyStrided } from './strided.ts'
+
+/**
+ * Arrays whose last axis counts the samples, as DLIO writes them: the elements of one sample lie `samples` apart, so that
+ * nearly every page of the array holds some of each. To read only those elements would take a request for each: what is
+ * read for one sample is therefore all that lies between, once, for as many samples as are kept.
+ */
+
+/** The bytes of an array. Going back may cost a new start where they are compressed. */
+export interface ArrayBytes {
+  /** Fills `target` with the bytes from `offset` on. */
+  read(offset: number, target: Uint8Array): Promise<void>
+}
+
+/** 32 MiB of samples are kept, so that the next ones of the file cost no reading. */
+const KEPT_BYTES = 32 * 2 ** 20
+
+interface Slab {
+  readonly first: number
+  readonly bytes: Promise<Uint8Array>
+}
+
+export class SampleLastArray {
+  readonly #bytes: ArrayBytes
+  readonly #samples: number
+  /** Of one record. */
+  readonly #elements: number
+  readonly #itemBytes: number
+  readonly #recordBytes: number
+  /** Samples that are gathered in one pass. */
+  readonly #together: number
+  #slab: Slab | undefined
+  #stage: Uint8Array | undefined
+  /** One pass at a time: compressed bytes have one position. */
+  #turn: Promise<unknown> = Promise.resolve()
+
+  constructor(bytes: ArrayBytes, samples: number, elements: number, itemBytes: number) {
+    this.#bytes = bytes
+    this.#samples = samples
+    this.#elements = elements
+    this.#itemBytes = itemBytes
+    this.#recordBytes = elements * itemBytes
+    this.#together = Math.min(samples, Math.max(1, Math.floor(KEPT_BYTES / Math.max(1, this.#recordBytes))))
+  }
+
+  /** Fills `target` with the record of `sample`. */
+  async read(sample: number, target: Uint8Array): Promise<void> {
+    if (this.#together === 1) return this.#inTurn(() => this.#gather(sample, 1, target))
+    const first = sample - (sample % this.#together)
+    if (this.#slab?.first !== first) this.#slab = { first, bytes: this.#load(first) }
+    const slab = this.#slab
+    let bytes: Uint8Array
+    try {
+      bytes = await slab.bytes
+    } catch (error) {
+      if (this.#slab === slab) this.#slab = undefined
+      throw error
+    }
+    const start = (sample - first) * this.#recordBytes
+    target.set(bytes.subarray(start, start + this.#recordBytes))
+  }
+
+  /** Gives memory back. */
+  close(): void {
+    this.#slab = undefined
+    this.#stage = undefined
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work)
+    this.#turn = done.catch(() => {})
+    return done
+  }
+
+  #load(first: number): Promise<Uint8Array> {
+    const count = Math.min(this.#together, this.#samples - first)
+    const loading = this.#inTurn(async () => {
+      const slab = new Uint8Array(count * this.#recordBytes)
+      await this.#gather(first, count, slab)
+      return slab
+    })
+    return loading
+  }
+
+  /** The records of `count` samples, one after the other. */
+  async #gather(first: number, count: number, out: Uint8Array): Promise<void> {
+    if (this.#samples === 1) return this.#whole(out)
+    const row = this.#samples * this.#itemBytes
+    if (row > PIECE_BYTES) return this.#gatherWide(first, count, out)
+    const stage = this.#staged()
+    const rows = Math.floor(PIECE_BYTES / row)
+    for (let element = 0; element < this.#elements; element += rows) {
+      const some = Math.min(rows, this.#elements - element)
+      const piece = stage.subarray(0, some * row)
+      await this.#bytes.read(element * row, piece)
+      for (let i = 0; i < count; i++)
+        copyStrided(
+          piece.subarray((first + i) * this.#itemBytes),
+          this.#samples,
+          out.subarray(i * this.#recordBytes + element * this.#itemBytes),
+          1,
+          this.#itemBytes,
+          some,
+        )
+    }
+  }
+
+  /** Rows are longer than a piece: of each, the part that the wanted samples lie in. */
+  async #gatherWide(first: number, count: number, out: Uint8Array): Promise<void> {
+    const stage = this.#staged()
+    const most = Math.floor(PIECE_BYTES / this.#itemBytes)
+    for (let element = 0; element < this.#elements; element++) {
+      for (let done = 0; done < count; done += most) {
+        const some = Math.min(most, count - done)
+        const piece = stage.subarray(0, some * this.#itemBytes)
+        await this.#bytes.read((element * this.#samples + first + done) * this.#itemBytes, piece)
+        const target = out.subarray(done * this.#recordBytes + element * this.#itemBytes)
+        copyStrided(piece, 1, target, this.#elements, this.#itemBytes, some)
+      }
+    }
+  }
+
+  /** One sample: its record is the array. In pieces, which are still in the processor's cache when they are checked. */
+  async #whole(out: Uint8Array): Promise<void> {
+    for (let offset = 0; offset < out.length; offset += PIECE_BYTES)
+      await this.#bytes.read(offset, out.subarray(offset, offset + PIECE_BYTES))
+  }
+
+  #staged(): Uint8Array {
+    this.#stage ??= new Uint8Array(PIECE_BYTES)
+    return this.#stage
+  }
+}
+
+/** Fills `target` with the bytes of something from `offset` on. */
+export type Fill = (offset: number, target: Uint8Array) => void
+
+/** The bytes of an array with the samples on its last axis, from those of its records. */
+export function interleaved(
+  record: (sample: number, offset: number, target: Uint8Array) => void,
+  samples: number,
+  itemBytes: number,
+): Fill {
+  if (samples === 1) return (offset, target) => record(0, offset, target)
+  let gathered = new Uint8Array(0)
+  let whole = new Uint8Array(0)
+
+  /** Elements `start` to `end` of the array, all of them whole. */
+  const fill = (start: number, end: number, target: Uint8Array): void => {
+    // Of a range shorter than a row, only these samples have an element in it.
+    const from = end - start < samples ? start % samples : 0
+    const count = Math.min(samples, end - start)
+    const bytes = Math.ceil((end - start) / samples + 1) * itemBytes
+    if (gathered.length < bytes) gathered = new Uint8Array(bytes)
+    for (let i = 0; i < count; i++) {
+      const sample = (from + i) % samples
+      const first = Math.ceil((start - sample) / samples)
+      const some = Math.floor((end - 1 - sample) / samples) + 1 - first
+      if (some <= 0) continue
+      const run = gathered.subarray(0, some * itemBytes)
+      record(sample, first * itemBytes, run)
+      copyStrided(run, 1, target.subarray((first * samples + sample - start) * itemBytes), samples, itemBytes, some)
+    }
+  }
+
+  return (offset, target) => {
+    const start = Math.floor(offset / itemBytes)
+    const end = Math.ceil((offset + target.length) / itemBytes)
+    const exact = start * itemBytes === offset && (end - start) * itemBytes === target.length
+    if (exact && target.byteOffset % Math.min(4, itemBytes) === 0) return fill(start, end, target)
+    const bytes = (end - start) * itemBytes
+    if (whole.length < bytes) whole = new Uint8Array(bytes)
+    fill(start, end, whole.subarray(0, bytes))
+    target.set(whole.subarray(offset - start * itemBytes, offset - start * itemBytes + target.length))
+  }
+}
