@@ -42,6 +42,10 @@ test-servers: build ## install real object servers where they are missing, and r
 	@sh scripts/servers/install.sh
 	@node scripts/test-servers.mjs
 
+.PHONY: test-interop
+test-interop: build ## install NumPy, h5py, TensorFlow and so on in build/interop-venv (2 GB), and test that they read our files and we theirs
+	@node scripts/test-interop.mjs
+
 .PHONY: bench
 bench: build ## run the benchmarks; ONLY=vision for those of one folder of bench/
 	@node scripts/bench.mjs $(ONLY)
