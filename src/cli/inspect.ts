@@ -43,7 +43,10 @@ async function openBeside(place: OpenPlace, key: string): Promise<ByteSource | u
 
 const shapeText = (shape: readonly number[]) => shape.join(' x ')
 
-function printInspection(source: ByteSource, { format, codec, records, shape, dtype, parts, partCount }: Inspection): void {
+function printInspection(
+  source: ByteSource,
+  { format, codec, records, shape, dtype, parts, partCount }: Inspection,
+): void {
   printFacts([
     ['file', source.name],
     ['size', formatBytes(source.size)],

@@ -175,8 +175,7 @@ class ObjectSource implements OpenSource {
   async #get(offset: number, into: Uint8Array): Promise<void> {
     const range = { offset, length: into.length }
     const body = await this.#store.get(this.#key, { range, into, ifMatch: this.#etag })
-    if (body === undefined)
-      throw new HeadraceError('E_STATE', `${this.name} is not there any more`, { key: this.#key })
+    if (body === undefined) throw new HeadraceError('E_STATE', `${this.name} is not there any more`, { key: this.#key })
     if (body.data.length < into.length) throw endsEarly(this.name, offset + body.data.length, offset, into.length)
   }
 }

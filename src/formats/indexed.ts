@@ -79,10 +79,10 @@ async function openIndexes(source: ByteSource, sidecar: (i: number) => Promise<B
   return {
     samples: offsets.entries,
     at: async (sample) => {
-      const place = { offset: await offsets.at(sample), bytes: await sizes.at(sample) }
-      if (place.offset + place.bytes > source.size)
-        throw corrupt(source.name, `${place.bytes} bytes end behind the end of the file, ${source.size}`, place)
-      return place
+      const [offset, bytes] = [await offsets.at(sample), await sizes.at(sample)]
+      if (offset + bytes > source.size)
+        throw corrupt(source.name, `${bytes} bytes end behind the end of the file, ${source.size}`, { offset })
+      return { offset, bytes }
     },
   }
 }
@@ -97,7 +97,11 @@ function evenly(source: ByteSource, layout: FileLayout): Indexes {
   return { samples: layout.samples, at: (sample) => ({ offset: sample * bytes, bytes }) }
 }
 
-async function writeIndex(sink: ByteSink | undefined, samples: number, entry: (sample: number) => number): Promise<void> {
+async function writeIndex(
+  sink: ByteSink | undefined,
+  samples: number,
+  entry: (sample: number) => number,
+): Promise<void> {
   if (sink === undefined) return
   const out = new Pieces(sink)
   for (let sample = 0; sample < samples; ) {
@@ -137,9 +141,13 @@ function indexedFormat(name: 'indexed_binary' | 'mmap_indexed_binary'): RecordFo
 
     async open(source, layout, sidecar): Promise<RecordReader> {
       if (sidecar === undefined && layout === undefined)
-        throw new HeadraceError('E_USAGE', `${source.name} does not say where its records lie: sidecars or a layout must`, {
-          path: source.name,
-        })
+        throw new HeadraceError(
+          'E_USAGE',
+          `${source.name} does not say where its records lie: sidecars or a layout must`,
+          {
+            path: source.name,
+          },
+        )
       const indexes = sidecar === undefined ? evenly(source, layout as FileLayout) : await openIndexes(source, sidecar)
       const expected = layout === undefined ? undefined : recordBytes(layout)
       const first = indexes.samples === 0 ? (expected ?? 0) : (await indexes.at(0)).bytes
@@ -150,10 +158,11 @@ function indexedFormat(name: 'indexed_binary' | 'mmap_indexed_binary'): RecordFo
         dtype: known ? layout.dtype : 'uint8',
         read: async (sample, into) => {
           checkSample(sample, indexes.samples, source.name)
-          const { offset, bytes } = await indexes.at(sample)
-          const target = roomOf(into, bytes, source.name, sample)
-          await ofSample(sample, source.name, () => source.read(offset, bytes, target))
-          return bytes
+          return ofSample(sample, source.name, async () => {
+            const { offset, bytes } = await indexes.at(sample)
+            await source.read(offset, bytes, roomOf(into, bytes, source.name, sample))
+            return bytes
+          })
         },
         close: async () => {},
       }

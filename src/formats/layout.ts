@@ -1,5 +1,5 @@
 import { show } from '../checks.ts'
-import { type DType, itemSize } from '../dtype.ts'
+import { itemSize } from '../dtype.ts'
 import { HeadraceError } from '../errors.ts'
 import type { FileLayout, FormatName, FormatOptions } from './types.ts'
 
@@ -53,9 +53,15 @@ export function checkLayout(format: FormatName, layout: FileLayout): void {
   if (!Number.isSafeInteger(samples) || samples < 0)
     throw new HeadraceError('E_CONFIG', `a ${format} file must hold 0 or more samples, but got ${show(samples)}`)
   if (shape.length > MAX_AXES || shape.some((axis) => !Number.isSafeInteger(axis) || axis < 1))
-    throw new HeadraceError('E_CONFIG', `a record must have up to ${MAX_AXES} axes of 1 or more, but got ${show(shape)}`)
+    throw new HeadraceError(
+      'E_CONFIG',
+      `a record must have up to ${MAX_AXES} axes of 1 or more, but got ${show(shape)}`,
+    )
   if (!Number.isSafeInteger(recordBytes(layout) * Math.max(1, samples)))
-    throw new HeadraceError('E_CONFIG', `${samples} records of ${show(shape)} ${layout.dtype} are more than a file holds`)
+    throw new HeadraceError(
+      'E_CONFIG',
+      `${samples} records of ${show(shape)} ${layout.dtype} are more than a file holds`,
+    )
 }
 
 /** E_USAGE for a sample that there is not. */

@@ -79,12 +79,18 @@ function check(name: 'jpeg' | 'png', layout: FileLayout): void {
   checkLayout(name, layout)
   const { shape, dtype, samples } = layout
   if (shape.length !== 2)
-    throw new HeadraceError('E_CONFIG', `${name} files hold records of two dimensions, but got ${JSON.stringify(shape)}`)
+    throw new HeadraceError(
+      'E_CONFIG',
+      `${name} files hold records of two dimensions, but got ${JSON.stringify(shape)}`,
+    )
   if (dtype !== 'uint8') throw new HeadraceError('E_CONFIG', `${name} files hold uint8, but got ${dtype}`)
   if (samples !== 1) throw new HeadraceError('E_CONFIG', `a ${name} file holds one sample, but got ${samples}`)
   const most = name === 'jpeg' ? MAX_JPEG_SIDE : MAX_PNG_SIDE
   if (shape.some((side) => side > most))
-    throw new HeadraceError('E_CONFIG', `a side of a ${name} has up to ${most} pixels, but got ${JSON.stringify(shape)}`)
+    throw new HeadraceError(
+      'E_CONFIG',
+      `a side of a ${name} has up to ${most} pixels, but got ${JSON.stringify(shape)}`,
+    )
 }
 
 function encoded(grey: Sharp, name: 'jpeg' | 'png'): Sharp {
@@ -110,9 +116,13 @@ function openRaw(source: ByteSource, layout: FileLayout): RecordReader {
 
 async function wholeFile(source: ByteSource): Promise<Uint8Array> {
   if (source.size > MAX_FILE_BYTES)
-    throw new HeadraceError('E_LIMIT', `${source.name}: a picture of ${source.size} bytes (at most ${MAX_FILE_BYTES})`, {
-      path: source.name,
-    })
+    throw new HeadraceError(
+      'E_LIMIT',
+      `${source.name}: a picture of ${source.size} bytes (at most ${MAX_FILE_BYTES})`,
+      {
+        path: source.name,
+      },
+    )
   return source.read(0, source.size)
 }
 
@@ -153,7 +163,9 @@ async function decoded(bytes: Uint8Array, { width, height, channels }: Picture, 
   const { default: sharp } = await import('sharp')
   // Warnings are errors: half a picture is none.
   const options = { failOn: 'warning', limitInputPixels: width * height, sequentialRead: true } as const
-  const pixels = sharp(bytes, options).toColourspace(channels <= 2 ? 'b-w' : 'srgb').raw()
+  const pixels = sharp(bytes, options)
+    .toColourspace(channels <= 2 ? 'b-w' : 'srgb')
+    .raw()
   const { data, info } = await pixels.toBuffer({ resolveWithObject: true }).catch((error: Error) => {
     throw corrupt(file, error.message.trim().split('\n')[0] ?? 'the decoder refuses it', { cause: error })
   })

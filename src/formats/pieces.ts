@@ -6,7 +6,7 @@ export const PIECE_BYTES = 2 * 2 ** 20
 /** Gathers bytes into pieces for a sink: one is filled while the other is written. */
 export class Pieces {
   readonly #sink: ByteSink
-  #filling = new Uint8Array(PIECE_BYTES)
+  #filling: Uint8Array = new Uint8Array(PIECE_BYTES)
   #writing: Uint8Array | undefined
   #used = 0
   #pending: Promise<void> | undefined

@@ -26,7 +26,9 @@ export const synthetic: RecordFormat = {
 
   async open(source: ByteSource, layout?: FileLayout): Promise<RecordReader> {
     if (layout === undefined)
-      throw new HeadraceError('E_USAGE', `${source.name} does not say what it holds: a layout must`, { path: source.name })
+      throw new HeadraceError('E_USAGE', `${source.name} does not say what it holds: a layout must`, {
+        path: source.name,
+      })
     await numberIn(source)
     const bytes = recordBytes(layout)
     return {
@@ -49,7 +51,13 @@ export const synthetic: RecordFormat = {
 }
 
 async function numberIn(source: ByteSource): Promise<string> {
-  const text = source.size > MAX_BYTES ? '' : Buffer.from(await source.read(0, source.size)).toString('latin1').trim()
-  if (!/^\d+$/.test(text)) throw corrupt(source.name, `a synthetic file holds its number, not ${show(text)}`, { offset: 0 })
+  const text =
+    source.size > MAX_BYTES
+      ? ''
+      : Buffer.from(await source.read(0, source.size))
+          .toString('latin1')
+          .trim()
+  if (!/^\d+$/.test(text))
+    throw corrupt(source.name, `a synthetic file holds its number, not ${show(text)}`, { offset: 0 })
   return text
 }

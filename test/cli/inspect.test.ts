@@ -37,11 +37,20 @@ describe('headrace inspect', () => {
 
   it('prints one document, and finds the indexes beside', async () => {
     const { stdout } = await headrace('inspect', '--json', join(GOLDENS, 'idx_dims_i32/img_00_of_12.indexed_binary'))
-    expect(JSON.parse(stdout)).toMatchObject({ format: 'indexed_binary', bytes: 504, records: 3, shape: [168], partCount: 3 })
+    expect(JSON.parse(stdout)).toMatchObject({
+      format: 'indexed_binary',
+      bytes: 504,
+      records: 3,
+      shape: [168],
+      partCount: 3,
+    })
   })
 
   it('fails for what is damaged, not there, or a folder', async () => {
-    expect(await headrace('inspect', join(folder, 'no'))).toMatchObject({ code: 1, stderr: expect.stringContaining('E_NOT_FOUND') })
+    expect(await headrace('inspect', join(folder, 'no'))).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('E_NOT_FOUND'),
+    })
     expect(await headrace('inspect', folder)).toMatchObject({ code: 2, stderr: expect.stringContaining('is a folder') })
   })
 })

@@ -18,7 +18,10 @@ async function unpacked(...pieces: readonly Uint8Array[]): Promise<Buffer> {
 
 /** Python has bzip2 wherever it is. */
 function python(code: string, input: Uint8Array): Buffer {
-  return execFileSync('python3', ['-c', `import sys, bz2; sys.stdout.buffer.write(${code})`], { input, maxBuffer: 2 ** 28 })
+  return execFileSync('python3', ['-c', `import sys, bz2; sys.stdout.buffer.write(${code})`], {
+    input,
+    maxBuffer: 2 ** 28,
+  })
 }
 
 const text = Buffer.from(Array.from({ length: 60_000 }, (_, i) => (i * 7919) % 256).join(','))
@@ -27,8 +30,12 @@ describe('bzip2', () => {
   it('unpacks what it packed: runs, repetitions, every byte, nothing', async () => {
     const any = fc.oneof(
       fc.uint8Array({ maxLength: 2000 }),
-      fc.array(fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 1200 })), { maxLength: 20 }).map((runs) => Buffer.concat(runs.map(([byte, count]) => Buffer.alloc(count, byte)))),
-      fc.tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.nat(800)).map(([unit, times]) => Buffer.concat(Array<Uint8Array>(times).fill(unit))),
+      fc
+        .array(fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 1200 })), { maxLength: 20 })
+        .map((runs) => Buffer.concat(runs.map(([byte, count]) => Buffer.alloc(count, byte)))),
+      fc
+        .tuple(fc.uint8Array({ minLength: 1, maxLength: 9 }), fc.nat(800))
+        .map(([unit, times]) => Buffer.concat(Array<Uint8Array>(times).fill(unit))),
     )
     await fc.assert(
       fc.asyncProperty(any, async (bytes) => {
@@ -46,7 +53,8 @@ describe('bzip2', () => {
 
   it("is Python's, both ways", async () => {
     for (const bytes of [text, Buffer.alloc(1_000_000), Buffer.from('a'), Buffer.alloc(0)]) {
-      for (const level of [1, 9]) expect(python('bz2.decompress(sys.stdin.buffer.read())', packed([bytes], level)).equals(bytes)).toBe(true)
+      for (const level of [1, 9])
+        expect(python('bz2.decompress(sys.stdin.buffer.read())', packed([bytes], level)).equals(bytes)).toBe(true)
       expect((await unpacked(python('bz2.compress(sys.stdin.buffer.read())', bytes))).equals(bytes)).toBe(true)
     }
   })

@@ -18,7 +18,10 @@ const traits = {
   readBytes: (_: unknown, fileBytes: number) => 2 * fileBytes + 4096,
 } as const
 
-recordFormatConformance('csv', async () => csv, { ...traits, large: { samples: 3, shape: [1_500_000], dtype: 'uint8' } })
+recordFormatConformance('csv', async () => csv, {
+  ...traits,
+  large: { samples: 3, shape: [1_500_000], dtype: 'uint8' },
+})
 for (const compression of ['gzip', 'zip', 'bz2'] as const)
   describe(compression, () => {
     recordFormatConformance('csv', async () => csv, {
@@ -90,20 +93,22 @@ describe('a CSV file', () => {
   it('with a bad row says which, and why', async () => {
     const reader = await open('1,2\n3,400\n5\n6,7,8\nx,1\n9,9')
     const read = (sample: number) => reader.read(sample, new Uint8Array(2))
-    await expect(read(1)).rejects.toSatisfy(failing('E_CORRUPT', 'file: sample 1:', 'column 2', '"400"'))
-    await expect(read(2)).rejects.toSatisfy(failing('E_CORRUPT', 'sample 2:', '1 columns', '2 were'))
-    await expect(read(3)).rejects.toSatisfy(failing('E_CORRUPT', 'sample 3:', 'more than the 2 columns'))
-    await expect(read(4)).rejects.toSatisfy(failing('E_CORRUPT', 'sample 4:', 'column 1', '"x"'))
+    await expect(read(1)).rejects.toEqual(failing('E_CORRUPT', 'file: sample 1:', 'column 2', '"400"'))
+    await expect(read(2)).rejects.toEqual(failing('E_CORRUPT', 'sample 2:', '1 columns', '2 were'))
+    await expect(read(3)).rejects.toEqual(failing('E_CORRUPT', 'sample 3:', 'more than the 2 columns'))
+    await expect(read(4)).rejects.toEqual(failing('E_CORRUPT', 'sample 4:', 'column 1', '"x"'))
     expect(await read(5)).toBe(2)
-    await expect((await open(`1,${'1'.repeat(100)}\n`)).read(0, new Uint8Array(16))).rejects.toSatisfy(
+    await expect((await open(`1,${'1'.repeat(100)}\n`)).read(0, new Uint8Array(16))).rejects.toEqual(
       failing('E_CORRUPT', 'column 2', '64 characters'),
     )
   })
 
   it('refuses xz and what no text is defined for', async () => {
-    expect(() => csv.fileBytes({ ...layout, options: { compression: 'xz' } })).toThrow(failing('E_CONFIG', 'xz') as never)
+    expect(() => csv.fileBytes({ ...layout, options: { compression: 'xz' } })).toThrow(
+      failing('E_CONFIG', 'xz') as never,
+    )
     expect(() => csv.fileBytes({ ...layout, dtype: 'float16' })).toThrow(failing('E_CONFIG', 'float16') as never)
     const xz = Buffer.from([0xfd, 0x37, 0x7a, 0x58, 0x5a, 0, 0, 4])
-    await expect(csv.open(memorySource('file', xz))).rejects.toSatisfy(failing('E_UNSUPPORTED', 'xz'))
+    await expect(csv.open(memorySource('file', xz))).rejects.toEqual(failing('E_UNSUPPORTED', 'xz'))
   })
 })

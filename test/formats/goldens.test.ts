@@ -54,10 +54,25 @@ describe("DLIO's own files", () => {
   })
 
   it('are what we write of the same records, to the byte', async () => {
-    for (const golden of goldens.filter(({ case: of }) => ['npz_prefix100', 'npz_dims_f32', 'npy_dims_i32', 'tfr_dims_i16', 'idx_dims_i32', 'csv_dims_i64', 'csv_sub', 'fork_csv'].includes(of))) {
+    for (const golden of goldens.filter(({ case: of }) =>
+      [
+        'npz_prefix100',
+        'npz_dims_f32',
+        'npy_dims_i32',
+        'tfr_dims_i16',
+        'idx_dims_i32',
+        'csv_dims_i64',
+        'csv_sub',
+        'fork_csv',
+      ].includes(of),
+    )) {
       const format = await recordFormat(golden.format)
       const theirs = goldenBytes(golden)
-      const reader = await format.open(memorySource(golden.file, theirs), layoutOf(golden), goldenSidecars(golden, format))
+      const reader = await format.open(
+        memorySource(golden.file, theirs),
+        layoutOf(golden),
+        goldenSidecars(golden, format),
+      )
       const records: Uint8Array[] = []
       for (let sample = 0; sample < reader.samples; sample++) {
         const into = new Uint8Array(recordBytes(reader))

@@ -20,7 +20,11 @@ describe('an indexed binary file', () => {
   it('finds 512 records with one look at each index', async () => {
     const file = await writeFormat(indexedBinary, layout, contentOf(recordsOf(layout)))
     const indexes = file.sidecars.map((bytes) => countingSource(bytes))
-    const reader = await indexedBinary.open(memorySource('file', file.bytes), layout, async (i) => indexes[i] ?? memorySource('', file.bytes))
+    const reader = await indexedBinary.open(
+      memorySource('file', file.bytes),
+      layout,
+      async (i) => indexes[i] ?? memorySource('', file.bytes),
+    )
     const into = new Uint8Array(10)
     for (let sample = 0; sample < 1024; sample++) await reader.read(sample, into)
     expect(indexes.map(({ reads, bytesRead }) => [reads, bytesRead])).toEqual([
@@ -36,16 +40,24 @@ describe('an indexed binary file', () => {
     const into = new Uint8Array(10)
     await reader.read(1999, into)
     expect([...into]).toEqual([...(records[1999] ?? [])])
-    await expect(indexedBinary.open(memorySource('file', bytes.subarray(1)), layout)).rejects.toSatisfy(failing('E_CORRUPT', '19999'))
-    await expect(indexedBinary.open(memorySource('file', bytes))).rejects.toSatisfy(failing('E_USAGE', 'sidecars'))
+    await expect(indexedBinary.open(memorySource('file', bytes.subarray(1)), layout)).rejects.toEqual(
+      failing('E_CORRUPT', '19999'),
+    )
+    await expect(indexedBinary.open(memorySource('file', bytes))).rejects.toEqual(failing('E_USAGE', 'sidecars'))
   })
 
   it('whose index points behind its end names the sample', async () => {
     const { bytes, sidecars } = await writeFormat(indexedBinary, layout, contentOf(recordsOf(layout)))
     const offsets = (sidecars[0] ?? new Uint8Array()).slice()
     new DataView(offsets.buffer).setBigUint64(8 * 77, 19_991n, true)
-    const reader = await indexedBinary.open(memorySource('file', bytes), layout, sidecarsOf([offsets, sidecars[1] ?? offsets]))
-    await expect(reader.read(77, new Uint8Array(10))).rejects.toSatisfy(failing('E_CORRUPT', 'file', 'sample 77', '19991'))
+    const reader = await indexedBinary.open(
+      memorySource('file', bytes),
+      layout,
+      sidecarsOf([offsets, sidecars[1] ?? offsets]),
+    )
+    await expect(reader.read(77, new Uint8Array(10))).rejects.toEqual(
+      failing('E_CORRUPT', 'file', 'sample 77', '19991'),
+    )
     expect(await reader.read(78, new Uint8Array(10))).toBe(10)
   })
 })

@@ -1,7 +1,7 @@
-import { type OpenSource, memorySource } from '../../src/formats/byte-source.ts'
-import type { ByteSink, ByteSource, Content, FileLayout, RecordFormat, RecordReader } from '../../src/formats/types.ts'
-import { recordBytes } from '../../src/formats/layout.ts'
 import { type DType, itemSize, viewOf } from '../../src/dtype.ts'
+import { memorySource, type OpenSource } from '../../src/formats/byte-source.ts'
+import { recordBytes } from '../../src/formats/layout.ts'
+import type { ByteSink, ByteSource, Content, FileLayout, RecordFormat, RecordReader } from '../../src/formats/types.ts'
 
 /** Keeps what is written, and how it came. */
 export class MemorySink implements ByteSink {

@@ -115,7 +115,9 @@ describe('an .npz file', () => {
   it('without x says what it has', async () => {
     const { bytes } = await writeFormat(npz, layout, contentOf(recordsOf(layout)))
     const other = Buffer.from(Buffer.from(bytes).toString('latin1').replaceAll('x.npy', 'a.npy'), 'latin1')
-    await expect(npz.open(memorySource('file', other))).rejects.toSatisfy(failing('E_UNSUPPORTED', 'file', 'no array x', 'a, y'))
+    await expect(npz.open(memorySource('file', other))).rejects.toEqual(
+      failing('E_UNSUPPORTED', 'file', 'no array x', 'a, y'),
+    )
   })
 
   it('refuses what it cannot hold', () => {
@@ -126,7 +128,9 @@ describe('an .npz file', () => {
     ] as const)
       expect(() => npz.fileBytes({ ...layout, options })).toThrow(failing('E_CONFIG', ...words) as never)
     expect(() => npz.fileBytes({ ...layout, dtype: 'bfloat16' })).toThrow(failing('E_CONFIG', 'bfloat16') as never)
-    expect(npz.fileBytes({ ...layout, options: { compression: 'none', compressionLevel: 4, chunkDims: [] } })).toBe(12_802)
+    expect(npz.fileBytes({ ...layout, options: { compression: 'none', compressionLevel: 4, chunkDims: [] } })).toBe(
+      12_802,
+    )
   })
 
   it('of 3 GiB has the wide fields that NumPy gives it', () => {

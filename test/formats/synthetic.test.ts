@@ -18,6 +18,8 @@ it('a synthetic file holds its number in the set', async () => {
   const { bytes } = await writeFormat(synthetic, layout, contentOf([]))
   expect(Buffer.from(bytes).toString()).toBe('12')
   expect(synthetic.fileBytes(layout)).toBe(2)
-  await expect(synthetic.open(memorySource('file', bytes))).rejects.toSatisfy(failing('E_USAGE', 'layout'))
-  await expect(synthetic.open(memorySource('file', Buffer.from('12x')), layout)).rejects.toSatisfy(failing('E_CORRUPT', '12x'))
+  await expect(synthetic.open(memorySource('file', bytes))).rejects.toEqual(failing('E_USAGE', 'layout'))
+  await expect(synthetic.open(memorySource('file', Buffer.from('12x')), layout)).rejects.toEqual(
+    failing('E_CORRUPT', '12x'),
+  )
 })

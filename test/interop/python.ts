@@ -5,7 +5,12 @@ import { fileURLToPath } from 'node:url'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 /** The Pythons that may have what is asked for; `make test-interop` makes the last but one. */
-const PYTHONS = [process.env.HEADRACE_PYTHON ?? '', `${ROOT}.venv/bin/python`, `${ROOT}build/interop-venv/bin/python`, 'python3']
+const PYTHONS = [
+  process.env.HEADRACE_PYTHON ?? '',
+  `${ROOT}.venv/bin/python`,
+  `${ROOT}build/interop-venv/bin/python`,
+  'python3',
+]
 
 function has(python: string, modules: readonly string[]): boolean {
   if (python === '' || (python.includes('/') && !existsSync(python))) return false
@@ -25,7 +30,8 @@ export function pythonWith(...modules: readonly string[]): string | undefined {
 }
 
 /** What the name of a skipped test says. */
-export const absent = (...modules: readonly string[]) => `(no Python here has ${modules.join(' and ')}: make test-interop)`
+export const absent = (...modules: readonly string[]) =>
+  `(no Python here has ${modules.join(' and ')}: make test-interop)`
 
 /** A script of this folder, to its end: the JSON document that it prints. */
 export function runJson(python: string, script: string, ...args: readonly string[]): Promise<unknown> {

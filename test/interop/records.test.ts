@@ -29,10 +29,24 @@ interface Case {
 }
 
 const CASES: readonly Case[] = [
-  { format: 'npz', modules: ['numpy'], shape: [9, 7], samples: 4, dtypes: ['uint8', 'float32', 'int64'], options: [{}, { compression: 'zip' }, { zip64: 'needed' }] },
+  {
+    format: 'npz',
+    modules: ['numpy'],
+    shape: [9, 7],
+    samples: 4,
+    dtypes: ['uint8', 'float32', 'int64'],
+    options: [{}, { compression: 'zip' }, { zip64: 'needed' }],
+  },
   { format: 'npy', modules: ['numpy'], shape: [9, 7], samples: 4, dtypes: ['uint8', 'float64'] },
   { format: 'indexed_binary', modules: ['numpy'], shape: [8], samples: 6, dtypes: ['int32'] },
-  { format: 'csv', modules: ['numpy', 'pandas'], shape: [30], samples: 5, dtypes: ['uint8', 'int64', 'float32'], options: [{}, { compression: 'gzip' }, { compression: 'bz2' }, { compression: 'zip' }] },
+  {
+    format: 'csv',
+    modules: ['numpy', 'pandas'],
+    shape: [30],
+    samples: 5,
+    dtypes: ['uint8', 'int64', 'float32'],
+    options: [{}, { compression: 'gzip' }, { compression: 'bz2' }, { compression: 'zip' }],
+  },
   { format: 'png', modules: ['numpy', 'PIL'], shape: [40, 56], samples: 1, dtypes: ['uint8'] },
   { format: 'jpeg', modules: ['numpy', 'PIL'], shape: [40, 56], samples: 1, dtypes: ['uint8'] },
   { format: 'tfrecord', modules: ['numpy', 'tensorflow'], shape: [77], samples: 6, dtypes: ['uint8', 'int16'] },
@@ -72,17 +86,36 @@ for (const { format: name, modules, shape, samples, dtypes, options = [{}] } of 
           const records = recordsOf(layout, 'numbers')
           const file = await writeFormat(format, layout, contentOf(records))
           await writeFile(path, file.bytes)
-          for (const [i, bytes] of file.sidecars.entries()) await writeFile(path + (format.sidecars[i]?.suffix ?? ''), bytes)
-          const told = (await runJson(python ?? '', 'records.py', 'read', name, path, dtype, ...compressionOf(each))) as Told
+          for (const [i, bytes] of file.sidecars.entries())
+            await writeFile(path + (format.sidecars[i]?.suffix ?? ''), bytes)
+          const told = (await runJson(
+            python ?? '',
+            'records.py',
+            'read',
+            name,
+            path,
+            dtype,
+            ...compressionOf(each),
+          )) as Told
           expect(told).toMatchObject({ samples, dtype })
           // JPEG's pixels are the decoder's, and libjpeg-turbo's are the same in both.
-          expect(told.records).toEqual(name === 'jpeg' ? (await ours(format, path, layout)).records : records.map(digest))
+          expect(told.records).toEqual(
+            name === 'jpeg' ? (await ours(format, path, layout)).records : records.map(digest),
+          )
         })
         if (name === 'indexed_binary' || each.zip64 !== undefined) continue
         it.skipIf(python === undefined)(`we read what it writes: ${of}`, async () => {
           const format = await recordFormat(name)
           const theirs = `${path}.theirs.${name}`
-          const told = (await runJson(python ?? '', 'records.py', 'write', name, theirs, dtype, ...compressionOf(each))) as Told
+          const told = (await runJson(
+            python ?? '',
+            'records.py',
+            'write',
+            name,
+            theirs,
+            dtype,
+            ...compressionOf(each),
+          )) as Told
           expect(await ours(format, theirs, layout)).toEqual(told)
         })
       }

@@ -1,5 +1,5 @@
 import { corrupt } from '../layout.ts'
-import { blockCrc, BLOCK_MARK, combined, END_MARK, GROUP, LEVEL_BYTES, MAX_CODE_BITS } from './bzip2-crc.ts'
+import { BLOCK_MARK, blockCrc, combined, END_MARK, GROUP, LEVEL_BYTES, MAX_CODE_BITS } from './bzip2-crc.ts'
 
 /** 3 MiB: no packed block is longer, 900,001 symbols of 20 bits and its tables. */
 const LONGEST_BLOCK = 3 * 2 ** 20

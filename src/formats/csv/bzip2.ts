@@ -1,4 +1,4 @@
-import { blockCrc, BLOCK_MARK, combined, END_MARK, GROUP, LEVEL_BYTES } from './bzip2-crc.ts'
+import { BLOCK_MARK, blockCrc, combined, END_MARK, GROUP, LEVEL_BYTES } from './bzip2-crc.ts'
 
 /** bzip2 keeps 19 bytes of a block free for a run that ends it. */
 const SPARE = 19
@@ -168,7 +168,7 @@ function putLengths(out: BitWriter, lengths: Uint8Array): void {
 /** Sorts the rotations of a block by doubling the length that is compared; gives their last bytes, and where the block is. */
 function transformed(bytes: Uint8Array): { readonly last: Uint8Array; readonly origin: number } {
   const n = bytes.length
-  let [order, next] = [new Int32Array(n), new Int32Array(n)]
+  const [order, next] = [new Int32Array(n), new Int32Array(n)]
   let [ranks, newRanks] = [Int32Array.from(bytes), new Int32Array(n)]
   const counts = new Int32Array(Math.max(256, n) + 1)
   const sortByRank = (from: Int32Array, to: Int32Array, most: number): void => {

@@ -8,8 +8,8 @@ import type { ByteSink, ByteSource, Compression, FormatOptions } from '../types.
 import { zipMembers } from '../zip/directory.ts'
 import { openMember } from '../zip/member.ts'
 import { ZipWriter } from '../zip/writer.ts'
-import { bzip2Pieces } from './bzip2.ts'
 import { bunzip2Pieces } from './bunzip2.ts'
+import { bzip2Pieces } from './bzip2.ts'
 
 /** Compressions that a text may have; pandas knows xz too. */
 export type Codec = Exclude<Compression, 'lzf' | 'xz'>
@@ -115,9 +115,13 @@ export async function writeText(
   }
   const out = new Pieces(sink)
   if (codec === 'gzip')
-    await pipelineDone(text, createGzip(level === undefined ? {} : { level }), async (packed: AsyncIterable<Buffer>) => {
-      for await (const piece of packed) await out.put(piece)
-    })
+    await pipelineDone(
+      text,
+      createGzip(level === undefined ? {} : { level }),
+      async (packed: AsyncIterable<Buffer>) => {
+        for await (const piece of packed) await out.put(piece)
+      },
+    )
   else for (const piece of codec === 'bz2' ? bzip2Pieces(text, level) : text) await out.put(piece)
   await out.end()
 }

@@ -24,6 +24,8 @@ export const csv: RecordFormat = {
   },
 
   async open(source: ByteSource, layout?: FileLayout): Promise<RecordReader> {
+    if (source.size === 0 && layout !== undefined && layout.samples > 0)
+      throw corrupt(source.name, `is empty, where ${layout.samples} samples were expected`, { offset: 0 })
     const rows = await openRows(source)
     const { shape, dtype } = recordIn(rows, layout)
     const samples = rows.facts.rows
@@ -74,7 +76,7 @@ async function openRows(source: ByteSource): Promise<TextRows> {
 
 function recordIn({ facts }: TextRows, layout: FileLayout | undefined): { shape: readonly number[]; dtype: DType } {
   if (layout !== undefined && recordElements(layout) === facts.columns) return layout
-  const texts = facts.begins.split(',')
+  const texts = facts.begins.replace(/\r$/, '').split(',')
   // The last one may be cut.
   const whole = texts.length < facts.columns ? texts.slice(0, -1) : texts
   return { shape: [facts.columns], dtype: dtypeOfText(whole) }

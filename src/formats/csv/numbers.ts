@@ -1,6 +1,6 @@
+import { show } from '../../checks.ts'
 import { type DType, integersOf, type TypedArray } from '../../dtype.ts'
 import { HeadraceError } from '../../errors.ts'
-import { show } from '../../checks.ts'
 
 /** Numbers as text, the way pandas writes them, and back. */
 
@@ -15,9 +15,13 @@ export function checkDtype(dtype: DType): void {
     throw new HeadraceError('E_CONFIG', `csv files hold float32 and float64, but got ${dtype}`)
 }
 
+/** Below this float32 has fewer than 24 bits, and a number fewer than six digits. */
+const SMALLEST_NORMAL = 2 ** -126
+
 /** The fewest digits that read back as the same float32. */
 function float32Text(value: number): string {
-  for (let digits = 6; digits < 9; digits++) {
+  if (value === 0 || !Number.isFinite(value)) return floatText(value)
+  for (let digits = Math.abs(value) < SMALLEST_NORMAL ? 1 : 6; digits < 9; digits++) {
     const text = Number(value.toPrecision(digits))
     if (Math.fround(text) === value) return floatText(text)
   }
@@ -72,7 +76,7 @@ function numberOf(text: string): number | undefined {
 }
 
 /** A number of `dtype`; undefined for a text that is none. */
-function valueOf(dtype: DType, text: string): number | bigint | undefined {
+function numberIn(dtype: DType, text: string): number | bigint | undefined {
   if (dtype === 'float32' || dtype === 'float64') return numberOf(text)
   const trimmed = text.trim()
   if (dtype === 'bool') return { True: 1, False: 0, '1': 1, '0': 0 }[trimmed]
@@ -145,7 +149,7 @@ export class RowParser {
   #put(text: string): void {
     if (this.count >= this.#values.length)
       throw this.#fail(`a row of more than the ${this.#values.length} columns that were expected`)
-    const value = valueOf(this.#dtype, text)
+    const value = numberIn(this.#dtype, text)
     if (value === undefined) throw this.#fail(`column ${this.count + 1} is no ${this.#dtype}: ${show(text)}`)
     this.#values[this.count++] = value
   }

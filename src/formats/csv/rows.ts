@@ -123,7 +123,9 @@ export class TextRows {
     const { index, offset } = this.#codec === 'none' ? this.#milestones.before(row) : { index: 0, offset: 0 }
     if (this.#lines === undefined || this.#row > row || this.#row < index) {
       this.close()
-      this.#lines = new Lines(this.#codec === 'none' ? textFrom(this.#source, offset) : await openText(this.#source, this.#codec))
+      this.#lines = new Lines(
+        this.#codec === 'none' ? textFrom(this.#source, offset) : await openText(this.#source, this.#codec),
+      )
       this.#row = index
     }
     try {

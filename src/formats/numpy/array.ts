@@ -15,13 +15,14 @@ export interface RecordArray {
   readonly header: Uint8Array
 }
 
-/** A header of 4 KiB says everything that is read here; longer ones are asked for. */
-const HEADER_PROBE = 4096
+/** So many bytes say how long the header is. */
+const BEGIN_BYTES = 12
 
 /** NumPy's header of the array that a layout asks for. E_CONFIG for what NumPy cannot hold. */
 export function arrayHeader(format: FormatName, { shape, dtype, samples }: FileLayout): Uint8Array {
   const descr = descrOfDtype(dtype)
-  if (descr === undefined) throw new HeadraceError('E_CONFIG', `${format} files cannot hold ${dtype}: NumPy has not got it`)
+  if (descr === undefined)
+    throw new HeadraceError('E_CONFIG', `${format} files cannot hold ${dtype}: NumPy has not got it`)
   return npyHeader(descr, [...shape, samples])
 }
 
@@ -32,17 +33,18 @@ export function arrayBytes(layout: FileLayout): number {
 
 /** Reads the header of an .npy file, or of a member that is one; `size` is that of the whole, `name` what messages call it. */
 export async function readArray(bytes: ArrayBytes, size: number, name: string): Promise<RecordArray> {
-  let start = new Uint8Array(Math.min(size, HEADER_PROBE))
-  await bytes.read(0, start)
-  const wanted = headerEnd(start)
-  if (wanted > start.length && start.length < size) {
-    start = new Uint8Array(Math.min(size, wanted, NPY_HEADER_LIMIT))
-    await bytes.read(0, start)
-  }
+  // In order, since going back in packed bytes costs a new start.
+  const begin = new Uint8Array(Math.min(size, BEGIN_BYTES))
+  await bytes.read(0, begin)
+  const start = new Uint8Array(Math.min(size, Math.max(begin.length, Math.min(headerEnd(begin), NPY_HEADER_LIMIT))))
+  start.set(begin)
+  await bytes.read(begin.length, start.subarray(begin.length))
   const { descr, shape, dataOffset } = parseNpyHeader(start, size, name)
   const dtype = typeof descr === 'string' ? dtypeOfDescr(descr) : undefined
   if (dtype === undefined)
-    throw new HeadraceError('E_UNSUPPORTED', `${name}: records of ${JSON.stringify(descr)} are not read`, { path: name })
+    throw new HeadraceError('E_UNSUPPORTED', `${name}: records of ${JSON.stringify(descr)} are not read`, {
+      path: name,
+    })
   const samples = shape.at(-1)
   if (samples === undefined) throw corrupt(name, 'an array without axes holds no records')
   return { samples, shape: shape.slice(0, -1), dtype, header: start.subarray(0, dataOffset) }
@@ -50,7 +52,7 @@ export async function readArray(bytes: ArrayBytes, size: number, name: string): 
 
 /** Where the header ends that begins like this. */
 function headerEnd(start: Uint8Array): number {
-  if (start.length < 12) return start.length
+  if (start.length < BEGIN_BYTES) return start.length
   const view = new DataView(start.buffer, start.byteOffset, start.length)
   return view.getUint8(6) === 1 ? 10 + view.getUint16(8, true) : 12 + view.getUint32(8, true)
 }

@@ -1,5 +1,5 @@
-import { HeadraceError } from '../../errors.ts'
 import { itemSize } from '../../dtype.ts'
+import { HeadraceError } from '../../errors.ts'
 import { checkLayout, refuseOptions } from '../layout.ts'
 import { npyHeader } from '../npy.ts'
 import type {

@@ -5,14 +5,7 @@ type Units = Uint8Array | Uint16Array | Uint32Array
 /** Below this many items making views costs more than copying bytes. */
 const FEW = 16
 
-function copyUnits(
-  from: Units,
-  fromStride: number,
-  to: Units,
-  toStride: number,
-  width: number,
-  count: number,
-): void {
+function copyUnits(from: Units, fromStride: number, to: Units, toStride: number, width: number, count: number): void {
   if (width === 1) {
     for (let i = 0, a = 0, b = 0; i < count; i++, a += fromStride, b += toStride) to[b] = from[a] ?? 0
     return

@@ -127,7 +127,8 @@ function featureIn(entry: Fields, bytes: Uint8Array): Feature {
   let feature: Feature = { name: '', kind: 'none', count: 0, start: 0, length: 0 }
   while (entry.next()) {
     if (entry.wire !== LENGTH_DELIMITED) continue
-    if (entry.number === 1) feature = { ...feature, name: new TextDecoder().decode(bytes.subarray(entry.start, entry.end)) }
+    if (entry.number === 1)
+      feature = { ...feature, name: new TextDecoder().decode(bytes.subarray(entry.start, entry.end)) }
     if (entry.number !== 2) continue
     for (const value = entry.inside(); value.next(); ) {
       const kind = KINDS[value.number]

@@ -52,5 +52,6 @@ export function payloadBytes(head: Uint8Array, file: string, offset: number, fil
 
 /** E_CORRUPT unless `tail` is the masked checksum `crc`. */
 export function checkPayload(crc: number, tail: Uint8Array, file: string, offset: number): void {
-  if (viewOf(tail).getUint32(0, true) !== masked(crc)) throw corrupt(file, "the checksum of a record's bytes is wrong", { offset })
+  if (viewOf(tail).getUint32(0, true) !== masked(crc))
+    throw corrupt(file, "the checksum of a record's bytes is wrong", { offset })
 }

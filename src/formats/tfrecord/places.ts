@@ -29,7 +29,10 @@ export async function indexedPlaces(source: ByteSource, index: ByteSource): Prom
     const [, offset, length] = /^(\d{1,16}) (\d{1,16})\r?$/.exec(line) ?? []
     const sample = offsets.length
     if (offset === undefined || length === undefined)
-      throw corrupt(index.name, `line ${sample + 1} is not an offset and a length: ${JSON.stringify(line.slice(0, 40))}`)
+      throw corrupt(
+        index.name,
+        `line ${sample + 1} is not an offset and a length: ${JSON.stringify(line.slice(0, 40))}`,
+      )
     if (Number(offset) + Number(length) > source.size)
       throw corrupt(source.name, `its index names ${length} bytes behind its end, ${source.size}`, {
         sample,

@@ -38,7 +38,12 @@ export class ExampleReader implements RecordReader {
   readonly #places: Places
   #form: Form | undefined
 
-  private constructor(source: ByteSource, places: Places, form: Form | undefined, of: Pick<RecordReader, 'shape' | 'dtype'>) {
+  private constructor(
+    source: ByteSource,
+    places: Places,
+    form: Form | undefined,
+    of: Pick<RecordReader, 'shape' | 'dtype'>,
+  ) {
     this.samples = places.samples
     this.shape = of.shape
     this.dtype = of.dtype
@@ -52,7 +57,8 @@ export class ExampleReader implements RecordReader {
       return new ExampleReader(source, places, expectedForm(layout), layout)
     const first = places.samples === 0 ? undefined : await readMessage(source, 0, await places.offset(0))
     const bytes = first?.form.bytes ?? 0
-    const of = layout !== undefined && recordBytes(layout) === bytes ? layout : ({ shape: [bytes], dtype: 'uint8' } as const)
+    const of =
+      layout !== undefined && recordBytes(layout) === bytes ? layout : ({ shape: [bytes], dtype: 'uint8' } as const)
     return new ExampleReader(source, places, first?.form, of)
   }
 
@@ -90,7 +96,10 @@ export class ExampleReader implements RecordReader {
 
 /** One request, and a copy of the bytes. */
 async function readApart(source: ByteSource, offset: number, parts: readonly Uint8Array[]): Promise<void> {
-  const bytes = await source.read(offset, parts.reduce((sum, part) => sum + part.length, 0))
+  const bytes = await source.read(
+    offset,
+    parts.reduce((sum, part) => sum + part.length, 0),
+  )
   let at = 0
   for (const part of parts) {
     part.set(bytes.subarray(at, at + part.length))
@@ -107,11 +116,15 @@ async function readMessage(
   const head = await source.read(offset, Math.min(HEAD_BYTES, Math.max(0, size - offset)))
   const length = payloadBytes(head, file, offset, size)
   if (length > MAX_PAYLOAD)
-    throw new HeadraceError('E_LIMIT', `${file}: sample ${sample}: a record of ${length} bytes (at most ${MAX_PAYLOAD})`, {
-      path: file,
-      sample,
-      offset,
-    })
+    throw new HeadraceError(
+      'E_LIMIT',
+      `${file}: sample ${sample}: a record of ${length} bytes (at most ${MAX_PAYLOAD})`,
+      {
+        path: file,
+        sample,
+        offset,
+      },
+    )
   const start = offset + HEAD_BYTES
   const payload = await source.read(start, length + TAIL_BYTES)
   const message = payload.subarray(0, length)
@@ -119,9 +132,13 @@ async function readMessage(
   const features = parseExample(message, file, start)
   const found = features.find(({ name, kind }) => name === IMAGE && kind === 'bytes')
   if (found === undefined || found.count === 0)
-    throw corrupt(file, `a record without bytes called ${IMAGE}; it has ${features.map(({ name }) => name).join(', ') || 'none'}`, {
-      offset,
-    })
+    throw corrupt(
+      file,
+      `a record without bytes called ${IMAGE}; it has ${features.map(({ name }) => name).join(', ') || 'none'}`,
+      {
+        offset,
+      },
+    )
   const image = message.subarray(found.start, found.start + found.length)
   const before = Buffer.concat([head, message.subarray(0, found.start)])
   return { image, form: { before, bytes: image.length, behind: length - found.start - image.length + TAIL_BYTES } }

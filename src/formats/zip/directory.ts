@@ -91,7 +91,8 @@ async function place64(source: ByteSource, end: number): Promise<Place | undefin
   if (locator.getUint32(0, true) !== LOCATOR64_SIGNATURE) return undefined
   const at = wide(locator, 8, name, end - LOCATOR64_BYTES)
   const record = viewOf(await source.read(at, END64_BYTES))
-  if (record.getUint32(0, true) !== END64_SIGNATURE) throw corrupt(name, 'a zip archive without its ZIP64 record', { offset: at })
+  if (record.getUint32(0, true) !== END64_SIGNATURE)
+    throw corrupt(name, 'a zip archive without its ZIP64 record', { offset: at })
   return {
     entries: wide(record, 32, name, at),
     size: wide(record, 40, name, at),
@@ -104,7 +105,10 @@ export async function zipMembers(source: ByteSource): Promise<readonly ZipMember
   const { name: file } = source
   const { entries, size, offset } = await directoryPlace(source)
   if (size > MAX_DIRECTORY_BYTES)
-    throw new HeadraceError('E_UNSUPPORTED', `${file}: a zip directory of ${size} bytes (at most ${MAX_DIRECTORY_BYTES})`)
+    throw new HeadraceError(
+      'E_UNSUPPORTED',
+      `${file}: a zip directory of ${size} bytes (at most ${MAX_DIRECTORY_BYTES})`,
+    )
   const bytes = await source.read(offset, size)
   const members: ZipMember[] = []
   let at = 0
@@ -169,7 +173,9 @@ export async function dataOffset(source: ByteSource, member: ZipMember): Promise
   const at = member.headerOffset
   const header = viewOf(await source.read(at, LOCAL_BYTES))
   if (header.getUint32(0, true) !== LOCAL_SIGNATURE)
-    throw corrupt(source.name, `${JSON.stringify(member.name)} does not lie where the zip directory says`, { offset: at })
+    throw corrupt(source.name, `${JSON.stringify(member.name)} does not lie where the zip directory says`, {
+      offset: at,
+    })
   const start = at + LOCAL_BYTES + header.getUint16(26, true) + header.getUint16(28, true)
   if (start + member.storedSize > source.size)
     throw corrupt(source.name, `${JSON.stringify(member.name)} ends behind the end of the archive`, { offset: start })

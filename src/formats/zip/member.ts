@@ -1,5 +1,5 @@
-import { Readable, pipeline } from 'node:stream'
-import { createInflateRaw, crc32 } from 'node:zlib'
+import { pipeline, Readable } from 'node:stream'
+import { crc32, createInflateRaw } from 'node:zlib'
 import { HeadraceError } from '../../errors.ts'
 import { corrupt } from '../layout.ts'
 import type { ByteSource } from '../types.ts'
@@ -83,7 +83,9 @@ export function storedMember(source: ByteSource, member: ZipMember, offset: numb
 
 function checkRange(source: ByteSource, { name, size, headerOffset }: ZipMember, at: number, length: number): void {
   if (at + length > size)
-    throw corrupt(source.name, `${JSON.stringify(name)} has ${size} bytes, not ${at + length}`, { offset: headerOffset })
+    throw corrupt(source.name, `${JSON.stringify(name)} has ${size} bytes, not ${at + length}`, {
+      offset: headerOffset,
+    })
 }
 
 class InflatedMember implements MemberBytes {

@@ -1,5 +1,5 @@
 import { pipeline } from 'node:stream/promises'
-import { createDeflateRaw, crc32 } from 'node:zlib'
+import { crc32, createDeflateRaw } from 'node:zlib'
 import { PIECE_BYTES, Pieces } from '../pieces.ts'
 import type { ByteSink } from '../types.ts'
 import {
@@ -37,7 +37,16 @@ export class ZipWriter {
       fill(offset, piece)
       crc = crc32(piece, crc)
     }
-    const entry = { name, method: STORED, flags: 0, crc, size, storedSize: size, offset: this.#out.bytes, zip64: this.#zip64 } as const
+    const entry = {
+      name,
+      method: STORED,
+      flags: 0,
+      crc,
+      size,
+      storedSize: size,
+      offset: this.#out.bytes,
+      zip64: this.#zip64,
+    } as const
     await this.#out.put(localHeader(entry))
     if (size <= PIECE_BYTES) await this.#out.put(first)
     else await this.#putAll(size, fill)
@@ -47,7 +56,16 @@ export class ZipWriter {
   /** A deflated member. Its sizes are known afterwards and follow it, in wide fields since they may be anything. */
   async deflated(name: string, pieces: Iterable<Uint8Array>, level: number | undefined): Promise<void> {
     const offset = this.#out.bytes
-    const begun = { name, method: DEFLATED, flags: SIZES_FOLLOW, crc: 0, size: 0, storedSize: 0, offset, zip64: true } as const
+    const begun = {
+      name,
+      method: DEFLATED,
+      flags: SIZES_FOLLOW,
+      crc: 0,
+      size: 0,
+      storedSize: 0,
+      offset,
+      zip64: true,
+    } as const
     await this.#out.put(localHeader(begun))
     const start = this.#out.bytes
     let crc = 0
