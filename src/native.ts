@@ -195,6 +195,8 @@ interface Addon {
   readMapped(map: MappedBytes, offset: number, out: Uint8Array): void
   /** CRC-32C (Castagnoli) of data, continuing from `initial`. */
   crc32c(data: Uint8Array, initial?: number): number
+  /** CRC-32 (zip's and gzip's) of data, continuing from `initial`. */
+  crc32(data: Uint8Array, initial?: number): number
   /** CRC-64/NVME of data, continuing from `initial`. */
   crc64nvme(data: Uint8Array, initial?: bigint): bigint
   /** CRC-32C of many ranges of a mapped file, on the pool. Rejects where the file cannot be read. */

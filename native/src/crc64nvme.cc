@@ -3,10 +3,7 @@
 #include <array>
 #include <cstring>
 
-#if defined(__x86_64__)
-#include <immintrin.h>
-#define HEADRACE_CRC_X86 1
-#endif
+#include "crc_folding.h"
 
 namespace headrace {
 namespace {
@@ -41,61 +38,26 @@ uint64_t portable(const uint8_t* data, size_t size, uint64_t crc) {
   return crc;
 }
 
-#if defined(HEADRACE_CRC_X86)
-// x^power modulo the polynomial.
+#if defined(HEADRACE_CRC_FOLDS)
 constexpr uint64_t powerOfX(int power) {
   uint64_t value = uint64_t{1} << 63;
   for (int i = 0; i < power; i++) value = timesX(value);
   return value;
 }
+constexpr CrcFold kBy64 = crcFoldBy(512, powerOfX);
+constexpr CrcFold kBy16 = crcFoldBy(128, powerOfX);
 
-// What moves 16 bytes `bits` bits ahead. The product of reversed words is one place off, hence the powers are one less.
-struct Fold {
-  uint64_t low, high;
-};
-constexpr Fold foldBy(int bits) { return {powerOfX(bits + 63), powerOfX(bits - 1)}; }
-constexpr Fold kFold64 = foldBy(512);
-constexpr Fold kFold16 = foldBy(128);
-
-__attribute__((target("pclmul,sse4.1"))) inline __m128i folded(__m128i state, __m128i by, __m128i next) {
-  const __m128i low = _mm_clmulepi64_si128(state, by, 0x00);
-  const __m128i high = _mm_clmulepi64_si128(state, by, 0x11);
-  return _mm_xor_si128(_mm_xor_si128(low, high), next);
-}
-
-__attribute__((target("pclmul,sse4.1"))) uint64_t hardware(const uint8_t* data, size_t size, uint64_t crc) {
-  if (size < 128) return portable(data, size, crc);
-  const auto load = [](const uint8_t* from) { return _mm_loadu_si128(reinterpret_cast<const __m128i*>(from)); };
-  __m128i state[4];
-  for (int i = 0; i < 4; i++) state[i] = load(data + 16 * i);
-  state[0] = _mm_xor_si128(state[0], _mm_set_epi64x(0, static_cast<long long>(crc)));
-  data += 64;
-  size -= 64;
-  const __m128i by64 = _mm_set_epi64x(static_cast<long long>(kFold64.high), static_cast<long long>(kFold64.low));
-  for (; size >= 64; data += 64, size -= 64)
-    for (int i = 0; i < 4; i++) state[i] = folded(state[i], by64, load(data + 16 * i));
-  const __m128i by16 = _mm_set_epi64x(static_cast<long long>(kFold16.high), static_cast<long long>(kFold16.low));
-  __m128i last = state[0];
-  for (int i = 1; i < 4; i++) last = folded(last, by16, state[i]);
-  for (; size >= 16; data += 16, size -= 16) last = folded(last, by16, load(data));
-  uint8_t rest[16];
-  _mm_storeu_si128(reinterpret_cast<__m128i*>(rest), last);
-  return portable(data, size, portable(rest, 16, 0));
-}
-bool hasHardware() {
-  static const bool has = __builtin_cpu_supports("pclmul") && __builtin_cpu_supports("sse4.1");
-  return has;
+uint64_t sum(const uint8_t* data, size_t size, uint64_t crc) {
+  if (size < kCrcFoldBytes || !canFoldCrc()) return portable(data, size, crc);
+  const auto folded = foldCrc(data, size, crc, kBy64, kBy16);
+  return portable(data, size, portable(folded.data(), folded.size(), 0));
 }
 #else
-uint64_t hardware(const uint8_t* data, size_t size, uint64_t crc) { return portable(data, size, crc); }
-bool hasHardware() { return false; }
+uint64_t sum(const uint8_t* data, size_t size, uint64_t crc) { return portable(data, size, crc); }
 #endif
 
 }  // namespace
 
-uint64_t crc64nvme(const uint8_t* data, size_t size, uint64_t initial) {
-  const uint64_t crc = ~initial;
-  return ~(hasHardware() ? hardware(data, size, crc) : portable(data, size, crc));
-}
+uint64_t crc64nvme(const uint8_t* data, size_t size, uint64_t initial) { return ~sum(data, size, ~initial); }
 
 }  // namespace headrace

@@ -1,4 +1,4 @@
-// mapFile, unmapFile, dropPages, residentShare, readMapped, crc32c, crc32cMapped, tryLock
+// mapFile, unmapFile, dropPages, residentShare, readMapped, crc32cMapped, tryLock
 #include <sys/file.h>
 
 #include <algorithm>
@@ -85,19 +85,6 @@ napi_value readMapped(napi_env env, napi_callback_info info) {
   if (!withBusGuard([&] { if (!out.empty()) std::memcpy(out.data(), map->data() + offset, out.size()); }))
     return throwError(env, "EIO", kUnreadable);
   return undefinedValue(env);
-}
-
-napi_value crc32cOf(napi_env env, napi_callback_info info) {
-  size_t count = 2;
-  napi_value arguments[2] = {};
-  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
-  std::span<uint8_t> bytes;
-  size_t initial = 0;
-  if (!getBytes(env, arguments[0], "data", bytes)) return nullptr;
-  napi_valuetype type = napi_undefined;
-  if (count > 1) napi_typeof(env, arguments[1], &type);
-  if (type != napi_undefined && !getSize(env, arguments[1], "initial", initial, 0xffffffffu)) return nullptr;
-  return numberValue(env, crc32c(bytes.data(), bytes.size(), static_cast<uint32_t>(initial)));
 }
 
 // Checksums of ranges, several ranges an item so that small ones do not cost an atomic each.
@@ -206,7 +193,6 @@ void bindMemoryMap(napi_env env, napi_value exports) {
   bind(env, exports, "dropPages", dropPages);
   bind(env, exports, "residentShare", residentShare);
   bind(env, exports, "readMapped", readMapped);
-  bind(env, exports, "crc32c", crc32cOf);
   bind(env, exports, "crc32cMapped", crc32cMapped);
   bind(env, exports, "tryLock", tryLock);
 }

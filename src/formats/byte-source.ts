@@ -26,7 +26,7 @@ export interface FileSourceOptions {
 }
 
 /** E_CORRUPT for a range that does not lie in the source; without `into`, memory for it. */
-export function targetOf(source: ByteSource, offset: number, length: number, into?: Uint8Array): Uint8Array {
+function targetOf(source: ByteSource, offset: number, length: number, into?: Uint8Array): Uint8Array {
   if (!Number.isSafeInteger(offset) || offset < 0 || !Number.isSafeInteger(length) || length < 0)
     throw corrupt(source.name, `${length} bytes from ${offset} on lie in no file`)
   if (offset + length > source.size) throw endsEarly(source.name, source.size, offset, length)
@@ -90,7 +90,10 @@ class FileSource implements OpenSource {
   }
 
   close(): void {
-    if (this.#fd !== undefined) dropDescriptor(this.#fd)
+    if (this.#fd === undefined) return
+    // Nothing was written: there is nothing to lose if it fails, and nobody to tell.
+    if (this.#blocking) closeQuietly(this.#fd)
+    else dropDescriptor(this.#fd)
     this.#fd = undefined
   }
 
@@ -98,6 +101,12 @@ class FileSource implements OpenSource {
     if (this.#fd === undefined) throw new HeadraceError('E_STATE', `${this.name} is closed`, { path: this.name })
     return this.#fd
   }
+}
+
+function closeQuietly(fd: number): void {
+  try {
+    fs.closeSync(fd)
+  } catch {}
 }
 
 function readIntoSync(fd: number, into: Uint8Array, position: number): number {

@@ -3,10 +3,24 @@ import type { ByteSink, Content } from './types.ts'
 /** 2 MiB: large enough for every sink, two of them small beside a file. */
 export const PIECE_BYTES = 2 * 2 ** 20
 
+/** 8 MiB stay with the process: to clear new memory costs more than a small file. */
+const MOST_SPARE = 4
+const spare: Uint8Array[] = []
+
+/** Memory of one piece, with anything in it. */
+export function takePiece(): Uint8Array {
+  return spare.pop() ?? new Uint8Array(PIECE_BYTES)
+}
+
+/** For the next one who needs a piece; nobody else may use it any more. */
+export function givePiece(piece: Uint8Array): void {
+  if (spare.length < MOST_SPARE) spare.push(piece)
+}
+
 /** Gathers bytes into pieces for a sink: one is filled while the other is written. */
 export class Pieces {
   readonly #sink: ByteSink
-  #filling: Uint8Array = new Uint8Array(PIECE_BYTES)
+  #filling = takePiece()
   #writing: Uint8Array | undefined
   #used = 0
   #pending: Promise<void> | undefined
@@ -52,15 +66,17 @@ export class Pieces {
     this.#pending = this.#sink.write(full.subarray(0, this.#used))
     // It is awaited by the next flush; until then nobody listens.
     this.#pending.catch(() => {})
-    this.#filling = this.#writing ?? new Uint8Array(PIECE_BYTES)
+    this.#filling = this.#writing ?? takePiece()
     this.#writing = full
     this.#used = 0
   }
 
-  /** Everything is with the sink when it resolves. */
+  /** Everything is with the sink when it resolves. The last call. */
   async end(): Promise<void> {
     await this.flush()
     await this.#pending
+    givePiece(this.#filling)
+    if (this.#writing !== undefined) givePiece(this.#writing)
   }
 }
 

@@ -4,7 +4,7 @@ import { recordBytes } from '../../src/formats/layout.ts'
 import type { ByteSink, ByteSource, Content, FileLayout, RecordFormat, RecordReader } from '../../src/formats/types.ts'
 
 /** Keeps what is written, and how it came. */
-export class MemorySink implements ByteSink {
+class MemorySink implements ByteSink {
   readonly name: string
   readonly #chunks: Uint8Array[] = []
   largest = 0

@@ -5,7 +5,7 @@ import { HeadraceError } from '../../errors.ts'
 /** Numbers as text, the way pandas writes them, and back. */
 
 /** Longest text of a number: a float64 with its exponent has 24 characters. */
-export const MAX_NUMBER = 64
+const MAX_NUMBER = 64
 
 const COMMA = 0x2c
 

@@ -32,14 +32,7 @@ export const npz: RecordFormat = {
 
   fileBytes(layout: FileLayout): number | undefined {
     check(layout)
-    if (layout.options.compression === 'zip') return undefined
-    const size = arrayHeader('npz', layout).length + arrayBytes(layout)
-    const labels = labelHeader(layout).length + LABEL_BYTES * layout.samples
-    const members = [
-      { name: RECORDS, size },
-      { name: LABELS, size: labels },
-    ]
-    return storedArchiveBytes(members, layout.options.zip64 !== 'needed')
+    return layout.options.compression === 'zip' ? undefined : expectationOf(layout).fileBytes
   },
 
   async write(sink: ByteSink, layout: FileLayout, content: Content): Promise<void> {
@@ -141,19 +134,52 @@ function readerOf(source: ByteSource, array: RecordArray, member: MemberBytes): 
  * directory at the end would cost another.
  */
 async function expectedRecords(source: ByteSource, layout: FileLayout | undefined): Promise<RecordReader | undefined> {
-  if (layout === undefined || npz.fileBytes(layout) !== source.size) return undefined
+  if (layout === undefined || layout.options.compression === 'zip') return undefined
+  const { fileBytes, begins, header, size } = expectationOf(layout)
+  if (fileBytes !== source.size) return undefined
+  const found = await source.read(0, begins.length)
+  const crc = new DataView(found.buffer, found.byteOffset).getUint32(CRC_OFFSET, true)
+  begins.writeUInt32LE(crc, CRC_OFFSET)
+  if (Buffer.compare(found, begins) !== 0) return undefined
+  const entry = { name: RECORDS, method: STORED, crc, size, storedSize: size, headerOffset: 0 } as const
+  const { samples, shape, dtype } = layout
+  const member = storedMember(source, entry, begins.length - header.length)
+  return readerOf(source, { samples, shape, dtype, header }, member)
+}
+
+/** What a file of a layout must be, where nothing is packed. */
+interface Expectation {
+  readonly key: string
+  readonly fileBytes: number
+  /** Its first bytes, up to the elements of `x`, with any checksum. */
+  readonly begins: Buffer
+  /** NumPy's, of `x`. */
+  readonly header: Uint8Array
+  /** Bytes of the member `x`. */
+  readonly size: number
+}
+
+/** Of the layout that was last asked for: files of one set mostly have one. */
+let expected: Expectation | undefined
+
+function expectationOf(layout: FileLayout): Expectation {
   const { samples, shape, dtype, options } = layout
+  const zip64 = options.zip64 !== 'needed'
+  const key = `${samples} ${shape.join()} ${dtype} ${zip64}`
+  if (expected?.key === key) return expected
   const header = arrayHeader('npz', layout)
   const size = header.length + arrayBytes(layout)
-  const zip64 = options.zip64 !== 'needed'
+  const labels = labelHeader(layout).length + LABEL_BYTES * samples
+  const fileBytes = storedArchiveBytes(
+    [
+      { name: RECORDS, size },
+      { name: LABELS, size: labels },
+    ],
+    zip64,
+  )
   const entry = { name: RECORDS, method: STORED, flags: 0, crc: 0, size, storedSize: size, offset: 0, zip64 } as const
-  const wanted = Buffer.concat([localHeader(entry), header])
-  const found = await source.read(0, wanted.length)
-  const crc = new DataView(found.buffer, found.byteOffset).getUint32(CRC_OFFSET, true)
-  wanted.writeUInt32LE(crc, CRC_OFFSET)
-  if (Buffer.compare(found, wanted) !== 0) return undefined
-  const member = storedMember(source, { ...entry, crc, headerOffset: 0 }, wanted.length - header.length)
-  return readerOf(source, { samples, shape, dtype, header }, member)
+  expected = { key, fileBytes, begins: Buffer.concat([localHeader(entry), header]), header, size }
+  return expected
 }
 
 /** Of the checksum in a local header. */

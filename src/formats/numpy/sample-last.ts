@@ -1,4 +1,4 @@
-import { PIECE_BYTES } from '../pieces.ts'
+import { givePiece, PIECE_BYTES, takePiece } from '../pieces.ts'
 import { copyStrided } from './strided.ts'
 
 /**
@@ -16,6 +16,9 @@ export interface ArrayBytes {
 /** 32 MiB of samples are kept, so that the next ones of the file cost no reading. */
 const KEPT_BYTES = 32 * 2 ** 20
 
+/** 32 KiB of rows are near to the processor while each sample's elements are taken out of them. */
+const NEAR_BYTES = 32 * 1024
+
 interface Slab {
   readonly first: number
   readonly bytes: Promise<Uint8Array>
@@ -31,7 +34,6 @@ export class SampleLastArray {
   /** Samples that are gathered in one pass. */
   readonly #together: number
   #slab: Slab | undefined
-  #stage: Uint8Array | undefined
   /** One pass at a time: compressed bytes have one position. */
   #turn: Promise<unknown> = Promise.resolve()
 
@@ -64,7 +66,6 @@ export class SampleLastArray {
   /** Gives memory back. */
   close(): void {
     this.#slab = undefined
-    this.#stage = undefined
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -86,29 +87,34 @@ export class SampleLastArray {
   /** The records of `count` samples, one after the other. */
   async #gather(first: number, count: number, out: Uint8Array): Promise<void> {
     if (this.#samples === 1) return this.#whole(out)
+    const stage = takePiece()
+    if (this.#samples * this.#itemBytes > PIECE_BYTES) await this.#gatherWide(stage, first, count, out)
+    else await this.#gatherRows(stage, first, count, out)
+    givePiece(stage)
+  }
+
+  async #gatherRows(stage: Uint8Array, first: number, count: number, out: Uint8Array): Promise<void> {
     const row = this.#samples * this.#itemBytes
-    if (row > PIECE_BYTES) return this.#gatherWide(first, count, out)
-    const stage = this.#staged()
     const rows = Math.floor(PIECE_BYTES / row)
+    const nearRows = Math.max(1, Math.floor(NEAR_BYTES / row))
     for (let element = 0; element < this.#elements; element += rows) {
       const some = Math.min(rows, this.#elements - element)
-      const piece = stage.subarray(0, some * row)
-      await this.#bytes.read(element * row, piece)
-      for (let i = 0; i < count; i++)
-        copyStrided(
-          piece.subarray((first + i) * this.#itemBytes),
-          this.#samples,
-          out.subarray(i * this.#recordBytes + element * this.#itemBytes),
-          1,
-          this.#itemBytes,
-          some,
-        )
+      await this.#bytes.read(element * row, stage.subarray(0, some * row))
+      for (let near = 0; near < some; near += nearRows)
+        for (let i = 0; i < count; i++)
+          copyStrided(
+            stage.subarray(near * row + (first + i) * this.#itemBytes),
+            this.#samples,
+            out.subarray(i * this.#recordBytes + (element + near) * this.#itemBytes),
+            1,
+            this.#itemBytes,
+            Math.min(nearRows, some - near),
+          )
     }
   }
 
   /** Rows are longer than a piece: of each, the part that the wanted samples lie in. */
-  async #gatherWide(first: number, count: number, out: Uint8Array): Promise<void> {
-    const stage = this.#staged()
+  async #gatherWide(stage: Uint8Array, first: number, count: number, out: Uint8Array): Promise<void> {
     const most = Math.floor(PIECE_BYTES / this.#itemBytes)
     for (let element = 0; element < this.#elements; element++) {
       for (let done = 0; done < count; done += most) {
@@ -121,15 +127,10 @@ export class SampleLastArray {
     }
   }
 
-  /** One sample: its record is the array. In pieces, which are still in the processor's cache when they are checked. */
+  /** One sample: its record is the array. Piece by piece, since each is checked. */
   async #whole(out: Uint8Array): Promise<void> {
     for (let offset = 0; offset < out.length; offset += PIECE_BYTES)
       await this.#bytes.read(offset, out.subarray(offset, offset + PIECE_BYTES))
-  }
-
-  #staged(): Uint8Array {
-    this.#stage ??= new Uint8Array(PIECE_BYTES)
-    return this.#stage
   }
 }
 

@@ -1,4 +1,4 @@
-import { crc32c } from '../../storage/crc32c.ts'
+import { crc32c } from '../../storage/crc.ts'
 import { corrupt } from '../layout.ts'
 
 /**
@@ -15,7 +15,7 @@ export const FRAME_BYTES = HEAD_BYTES + TAIL_BYTES
 /** The constant that masks a checksum of data that hold checksums. */
 const MASK = 0xa282ead8
 
-export function masked(crc: number): number {
+function masked(crc: number): number {
   return (((crc >>> 15) | (crc << 17)) + MASK) >>> 0
 }
 

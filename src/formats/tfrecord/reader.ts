@@ -1,6 +1,6 @@
 import type { DType } from '../../dtype.ts'
 import { HeadraceError } from '../../errors.ts'
-import { crc32c } from '../../storage/crc32c.ts'
+import { crc32c } from '../../storage/crc.ts'
 import { checkSample, corrupt, ofSample, recordBytes, roomOf } from '../layout.ts'
 import type { ByteSource, FileLayout, RecordReader } from '../types.ts'
 import { exampleAround, IMAGE, parseExample } from './example.ts'

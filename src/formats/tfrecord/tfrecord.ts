@@ -1,4 +1,4 @@
-import { crc32c } from '../../storage/crc32c.ts'
+import { crc32c } from '../../storage/crc.ts'
 import { checkLayout, recordBytes, refuseOptions } from '../layout.ts'
 import { Pieces, putRecord } from '../pieces.ts'
 import type {

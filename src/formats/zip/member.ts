@@ -1,6 +1,7 @@
 import { pipeline, Readable } from 'node:stream'
-import { crc32, createInflateRaw } from 'node:zlib'
+import { createInflateRaw } from 'node:zlib'
 import { HeadraceError } from '../../errors.ts'
+import { crc32 } from '../../storage/crc.ts'
 import { corrupt } from '../layout.ts'
 import type { ByteSource } from '../types.ts'
 import { dataOffset, type ZipMember } from './directory.ts'

@@ -1,5 +1,6 @@
 import { pipeline } from 'node:stream/promises'
-import { crc32, createDeflateRaw } from 'node:zlib'
+import { createDeflateRaw } from 'node:zlib'
+import { crc32 } from '../../storage/crc.ts'
 import { PIECE_BYTES, Pieces } from '../pieces.ts'
 import type { ByteSink } from '../types.ts'
 import {
