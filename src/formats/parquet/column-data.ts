@@ -1,0 +1,103 @@
+import { DamagedPage, type Values } from './page-values.ts'
+import type { PageData } from './page-data.ts'
+import type { Leaf } from './schema.ts'
+
+/** A column of some rows, its values one after the other as records hold them. */
+export interface ColumnData {
+  readonly bytes: Uint8Array
+  /** Bytes of every row, where they are the same. */
+  readonly rowBytes?: number
+  /** Otherwise where each row starts, and where the last one ends. */
+  readonly rowStarts?: Uint32Array
+}
+
+/** Puts the pages of a column together. What is null is zeros, or nothing where values differ in length. */
+export class ColumnBuilder {
+  readonly #leaf: Leaf
+  readonly #rows: number
+  #bytes: Uint8Array
+  #used = 0
+  readonly #starts: Uint32Array | undefined
+  #row = 0
+
+  /** `bytes`: about how many there will be. */
+  constructor(leaf: Leaf, rows: number, bytes: number) {
+    this.#leaf = leaf
+    this.#rows = rows
+    this.#bytes = new Uint8Array(bytes)
+    if (leaf.valueBytes === 0 || leaf.maxRepetition > 0) this.#starts = new Uint32Array(rows + 1)
+  }
+
+  add(page: PageData): void {
+    const { values, repetition, definition } = page
+    if (repetition === undefined && definition === undefined && this.#starts === undefined) {
+      if (this.#row + values.count > this.#rows) throw this.#tooMany()
+      this.#append(values.bytes)
+      this.#row += values.count
+      return
+    }
+    if (definition === undefined && values.offsets === undefined && repetition !== undefined) this.#addLists(values, repetition)
+    else this.#addEach(page)
+  }
+
+  end(): ColumnData {
+    if (this.#row !== this.#rows) throw new DamagedPage(`it has ${this.#row} rows instead of ${this.#rows}`)
+    const bytes = this.#bytes.subarray(0, this.#used)
+    const starts = this.#starts
+    if (starts === undefined) return { bytes, rowBytes: this.#leaf.valueBytes }
+    starts[this.#rows] = this.#used
+    const rowBytes = this.#rows > 0 ? (starts[1] as number) : 0
+    for (let row = 1; row < this.#rows; row++)
+      if ((starts[row + 1] as number) - (starts[row] as number) !== rowBytes) return { bytes, rowStarts: starts }
+    return { bytes, rowBytes }
+  }
+
+  /** Lists of values of one size, all of them there. */
+  #addLists({ bytes, count }: Values, repetition: Uint8Array): void {
+    const { valueBytes } = this.#leaf
+    const starts = this.#starts as Uint32Array
+    if (repetition.length > count) throw new DamagedPage('it has fewer values than levels')
+    if (this.#row === 0 && repetition[0] !== 0) throw new DamagedPage('it begins in the middle of a row')
+    for (let i = repetition.indexOf(0); i >= 0; i = repetition.indexOf(0, i + 1)) {
+      if (this.#row === this.#rows) throw this.#tooMany()
+      starts[this.#row++] = this.#used + i * valueBytes
+    }
+    this.#append(bytes)
+  }
+
+  #addEach({ entries, values, repetition, definition }: PageData): void {
+    const { maxDefinition, elementDefinition, valueBytes } = this.#leaf
+    const nothing = new Uint8Array(valueBytes)
+    let value = 0
+    for (let i = 0; i < entries; i++) {
+      if (repetition === undefined || repetition[i] === 0) {
+        if (this.#row === this.#rows) throw this.#tooMany()
+        if (this.#starts !== undefined) this.#starts[this.#row] = this.#used
+        this.#row++
+      } else if (this.#row === 0) throw new DamagedPage('it begins in the middle of a row')
+      const level = definition?.[i] ?? maxDefinition
+      if (level === maxDefinition) this.#append(valueAt(values, value++, valueBytes))
+      else if (level >= elementDefinition) this.#append(nothing)
+    }
+  }
+
+  #append(bytes: Uint8Array): void {
+    if (this.#used + bytes.length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(this.#used + bytes.length, this.#bytes.length * 2))
+      larger.set(this.#bytes.subarray(0, this.#used))
+      this.#bytes = larger
+    }
+    this.#bytes.set(bytes, this.#used)
+    this.#used += bytes.length
+  }
+
+  #tooMany(): Error {
+    return new DamagedPage(`it has more than ${this.#rows} rows`)
+  }
+}
+
+function valueAt({ bytes, offsets }: Values, i: number, valueBytes: number): Uint8Array {
+  return offsets === undefined
+    ? bytes.subarray(i * valueBytes, (i + 1) * valueBytes)
+    : bytes.subarray(offsets[i], offsets[i + 1])
+}
