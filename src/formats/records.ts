@@ -13,6 +13,8 @@ const FORMATS: Readonly<Partial<Record<FormatName, () => Promise<RecordFormat>>>
   indexed_binary: async () => (await import('./indexed.ts')).indexedBinary,
   mmap_indexed_binary: async () => (await import('./indexed.ts')).mmapIndexedBinary,
   synthetic: async () => (await import('./synthetic.ts')).synthetic,
+  hdf5: async () => (await import('./hdf5.ts')).hdf5,
+  parquet: async () => (await import('./parquet.ts')).parquet,
 }
 
 /** The format of that name. E_CONFIG where there is none. */

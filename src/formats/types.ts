@@ -14,7 +14,7 @@ export type FormatName =
   | 'parquet'
   | 'synthetic'
 
-export type Compression = 'none' | 'gzip' | 'lzf' | 'bz2' | 'zip' | 'xz'
+export type Compression = 'none' | 'gzip' | 'lzf' | 'bz2' | 'zip' | 'xz' | 'snappy'
 
 /** A column of a Parquet file. */
 export interface Column {

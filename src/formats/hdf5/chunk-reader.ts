@@ -12,6 +12,9 @@ const READ = 4 * 1024 * 1024
 /** Bytes of decoded chunks that are kept where several samples lie in one. */
 const KEPT = 16 * 1024 * 1024
 
+/** Bytes of a chunk that is decoded here. */
+const MAX_CHUNK = 512 * 1024 * 1024
+
 interface Wanted {
   readonly index: number
   /** Of the chunk's first element, without the samples' axis. */
@@ -42,7 +45,9 @@ export class ChunkReader {
   static async open(source: ByteSource, dataSet: FoundDataSet): Promise<ChunkReader | undefined> {
     const { storage, itemBytes } = dataSet
     if (storage.kind === 'contiguous') return undefined
-    const table = await readChunkTable(source, dataSet, product(storage.chunk) * itemBytes)
+    const bytes = product(storage.chunk) * itemBytes
+    if (bytes > MAX_CHUNK) return undefined
+    const table = await readChunkTable(source, dataSet, bytes)
     return table && new ChunkReader(source, dataSet, storage.chunk, table)
   }
 

@@ -63,6 +63,7 @@ export async function readChunkTable(
 
   return {
     place(index) {
+      if (index >= count) throw broken(`has no element ${index}`, block)
       const at = Math.floor(index / page)
       const first = prefix + (pages === 0 ? 0 : at * (page * element + 4))
       // A page where nothing was written was never initialised.

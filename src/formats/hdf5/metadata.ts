@@ -285,9 +285,12 @@ class MetadataReader {
     const elements = shape.reduce((product, axis) => product * axis, 1)
     if (!Number.isSafeInteger(elements * itemBytes))
       throw corrupt(this.#source.name, `${name}: a shape of ${JSON.stringify(shape)}`, { offset: header })
+    if (shape.some((axis, i) => axis > (found.maxShape[i] as number)))
+      throw corrupt(this.#source.name, `${name}: a shape of ${JSON.stringify(shape)}`, { offset: header })
     if (storage.kind !== 'contiguous') {
       const bytes = storage.chunk.reduce((product, axis) => product * axis, itemBytes)
-      if (storage.chunk.length !== shape.length || bytes < 1 || bytes >= 2 ** 32)
+      const covers = storage.kind !== 'single' || shape.every((axis, i) => axis <= (storage.chunk[i] as number))
+      if (storage.chunk.length !== shape.length || bytes < 1 || bytes >= 2 ** 32 || !covers)
         throw corrupt(this.#source.name, `${name}: chunks of ${JSON.stringify(storage.chunk)}`, { offset: header })
       if (storage.kind === 'single' && storage.bytes < 0)
         return this.#checked({ ...found, storage: { ...storage, bytes } }, header)

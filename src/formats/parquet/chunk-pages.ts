@@ -11,6 +11,9 @@ import { DamagedPage, UnknownEncoding, type Values } from './page-values.ts'
 /** Of one page, decoded: more is a damaged file. */
 const MAX_PAGE = 256 * 1024 * 1024
 
+/** Of a column of a row group that is decoded as a whole. */
+const MAX_VALUES = 2 ** 28
+
 /** The pages of one column of a row group. */
 export class ChunkPages {
   readonly chunk: ColumnChunk
@@ -56,6 +59,7 @@ export class ChunkPages {
   /** All rows, from the bytes of the whole chunk. */
   rows(bytes: Uint8Array, rows: number): ColumnData {
     const { start, values, leaf, plainBytes } = this.chunk
+    if (rows > values || values > MAX_VALUES) throw this.broken(`${values} values for ${rows} rows`, start)
     const about = leaf.valueBytes > 0 ? values * leaf.valueBytes : plainBytes
     const builder = new ColumnBuilder(leaf, rows, Math.min(about, MAX_PAGE))
     let left = values

@@ -52,8 +52,8 @@ export class ColumnValues {
     const { offset, valueBytes, size } = column
     const whole = Math.max(1, Math.min(rows, Math.floor(BLOCK / bytes)))
     const cut = Math.min(size, Math.floor(BLOCK / valueBytes) || 1)
-    if (this.#packed.length < Math.max(whole * bytes, cut * valueBytes) || bytes > BLOCK)
-      this.#packed = new Uint8Array(bytes > BLOCK ? cut * valueBytes : whole * bytes)
+    const room = bytes > BLOCK ? cut * valueBytes : whole * bytes
+    if (this.#packed.length < room) this.#packed = new Uint8Array(room)
     const memory = this.#packed
     function* blocks(): Generator<ValueBlock> {
       if (bytes > BLOCK) {

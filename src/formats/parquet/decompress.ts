@@ -1,6 +1,5 @@
 import { gunzipSync } from 'node:zlib'
-import { snappyUncompress } from 'hyparquet/src/snappy.js'
-import type { Compressors } from 'hyparquet'
+import { snappyDecode } from './snappy.ts'
 
 /** Parquet's numbers of the codecs. */
 const UNCOMPRESSED = 0
@@ -22,12 +21,12 @@ export async function decompressor(codec: number): Promise<Decompress | undefine
   if (codec === SNAPPY)
     return (page, plainBytes) => {
       const plain = new Uint8Array(plainBytes)
-      snappyUncompress(page, plain)
+      snappyDecode(page, plain)
       return plain
     }
   if (codec === GZIP) return (page, plainBytes) => gunzipSync(page, { maxOutputLength: Math.max(1, plainBytes) })
   const name = OTHERS[codec as keyof typeof OTHERS]
   if (name === undefined) return undefined
-  const { compressors } = (await import('hyparquet-compressors')) as { compressors: Compressors }
+  const { compressors } = await import('hyparquet-compressors')
   return compressors[name]
 }

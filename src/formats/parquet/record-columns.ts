@@ -21,7 +21,8 @@ export function chooseLeaves(source: ByteSource, layout: FileLayout | undefined)
   return (leaves: readonly Leaf[]): readonly Leaf[] => {
     if (leaves.length === 0) throw corrupt(source.name, 'it has no columns')
     if (read.length === 0) return leaves
-    const byName = Map.groupBy(leaves, (leaf) => leaf.name)
+    const byName = new Map<string, Leaf[]>()
+    for (const leaf of leaves) byName.set(leaf.name, [...(byName.get(leaf.name) ?? []), leaf])
     return read.flatMap((name) => {
       const found = byName.get(name)
       if (found === undefined) throw corrupt(source.name, `it has no column ${show(name)}`)
@@ -51,8 +52,10 @@ export function planRecord(footer: Footer, leaves: readonly Leaf[], layout: File
   const [dtype] = leaves.map((leaf) => leaf.dtype)
   const alike = even && dtype !== undefined && leaves.every((leaf) => leaf.dtype === dtype)
   const found = alike ? { shape: [bytes / itemSize(dtype)], dtype } : { shape: [bytes], dtype: 'uint8' as const }
-  const known = layout !== undefined && layout.dtype === found.dtype && recordBytes(layout) === bytes
-  return { sizes, bytes, even, ...found, ...(known && { shape: layout.shape }) }
+  // One column of bytes is a whole record, whatever that is.
+  const whole = leaves.length === 1 && even && (layout?.options.columns ?? []).length === 0
+  const known = layout !== undefined && (whole || layout.dtype === found.dtype) && recordBytes(layout) === bytes
+  return { sizes, bytes, even, ...found, ...(known && { shape: layout.shape, dtype: layout.dtype }) }
 }
 
 /** Where a list has as many values in every row, as the numbers of rows and values say. */
