@@ -56,7 +56,8 @@ function inFile(file: FileHandle, path: string): Spool {
       const buffer = new Uint8Array(Math.min(READ, end))
       for (let at = 0; at < end; ) {
         const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, end - at), at)
-        if (bytesRead === 0) throw fromSystemError(new Error('it is shorter than what was written'), `reading ${path}`, { path })
+        if (bytesRead === 0)
+          throw fromSystemError(new Error('it is shorter than what was written'), `reading ${path}`, { path })
         yield buffer.subarray(0, bytesRead)
         at += bytesRead
       }

@@ -73,23 +73,20 @@ def row_bytes(table, i):
 
     row = b""
     for column in table.itercolumns():
-        value = column[i]
-        kind = column.type
-        if pa.types.is_fixed_size_list(kind):
-            inner = kind.value_type
-            values = value.values
+        one = column.slice(i, 1).combine_chunks()
+        values = one.flatten() if pa.types.is_fixed_size_list(one.type) else one
+        kind = values.type
+        if pa.types.is_string(kind):
+            row += one[0].as_py().encode()
+        elif pa.types.is_binary(kind):
+            row += one[0].as_py()
+        elif pa.types.is_boolean(kind):
+            row += bytes(int(value.as_py()) for value in values)
         else:
-            inner, values = kind, pa.array([value.as_py()], type=kind)
-        if pa.types.is_string(inner):
-            row += value.as_py().encode()
-        elif pa.types.is_binary(inner):
-            row += value.as_py()
-        elif pa.types.is_boolean(inner):
-            row += bytes(int(v.as_py()) for v in values)
-        else:
-            width = inner.bit_width // 8
+            width = kind.bit_width // 8
             start = values.offset * width
-            row += values.buffers()[1].to_pybytes()[start : start + len(values) * width]
+            data = values.buffers()[1].to_pybytes()
+            row += data[start : start + len(values) * width]
     return row
 
 

@@ -42,11 +42,7 @@ export function* cutChunks(
 /** The fewest axes along which content is cut as chunks are, such that what is whole along the others fits. */
 function sharedDepth(shape: readonly number[], chunk: readonly number[], item: number): number {
   let depth = 1
-  while (
-    depth < shape.length &&
-    product(chunk.slice(0, depth)) * product(shape.slice(depth)) * item > ROWS
-  )
-    depth++
+  while (depth < shape.length && product(chunk.slice(0, depth)) * product(shape.slice(depth)) * item > ROWS) depth++
   return depth
 }
 

@@ -1,4 +1,4 @@
-import { type DataSet, chunkGrid, product } from './data-sets.ts'
+import { chunkGrid, type DataSet, product } from './data-sets.ts'
 import { FieldWriter, UNDEFINED_ADDRESS } from './fields.ts'
 import { lookup3 } from './lookup3.ts'
 

@@ -121,7 +121,10 @@ export class ChunkReader {
       const { address, bytes } = place as ChunkPlace
       const whole = this.#dataSet.filters.length > 0 ? bytes <= this.#chunkBytes * 2 + 1024 : bytes === this.#chunkBytes
       if (!whole || address + bytes > this.#source.size)
-        throw this.#broken(`a chunk of ${bytes} bytes at byte ${address}, but the file has ${this.#source.size}`, address)
+        throw this.#broken(
+          `a chunk of ${bytes} bytes at byte ${address}, but the file has ${this.#source.size}`,
+          address,
+        )
     }
     return this.#source.read(first.address, length)
   }

@@ -26,7 +26,8 @@ export async function readChunkTable(
     const { address, bytes, skipped } = storage
     return { place: () => ({ address, bytes, skipped }) }
   }
-  const broken = (reason: string, at: number) => corrupt(source.name, `${name}: the chunk index ${reason}`, { offset: at })
+  const broken = (reason: string, at: number) =>
+    corrupt(source.name, `${name}: the chunk index ${reason}`, { offset: at })
   const read = async (address: number, length: number): Promise<Uint8Array> => {
     if (address + length > source.size) throw broken(`ends at byte ${address + length} of ${source.size}`, address)
     return source.read(address, length)
@@ -38,7 +39,11 @@ export async function readChunkTable(
   const sizeBytes = chunkSizeBytes(chunkBytes)
   const element = filtered ? 8 + sizeBytes + 4 : 8
   const right = fields.ascii(4) === 'FAHD' && fields.uint(1) === 0 && fields.uint(1) === (filtered ? 1 : 0)
-  if (!right || fields.uint(1) !== element || lookup3(head, 0, 24) !== new DataView(head.buffer, head.byteOffset).getUint32(24, true))
+  if (
+    !right ||
+    fields.uint(1) !== element ||
+    lookup3(head, 0, 24) !== new DataView(head.buffer, head.byteOffset).getUint32(24, true)
+  )
     throw broken('is damaged', storage.address)
   const pageBits = fields.uint(1)
   const count = fields.uint(8)

@@ -31,7 +31,9 @@ export class FieldWriter {
   }
 
   bytes(bytes: Uint8Array | readonly number[]): this {
-    this.#bytes.set(bytes, this.#room(bytes.length))
+    // Making room may put others in the place of these bytes.
+    const at = this.#room(bytes.length)
+    this.#bytes.set(bytes, at)
     return this
   }
 

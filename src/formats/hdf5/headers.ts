@@ -1,6 +1,6 @@
+import { itemSize } from '../../dtype.ts'
 import { type ChunkPlace, indexOf, log2, PAGE_BITS } from './chunk-index.ts'
 import type { DataSet } from './data-sets.ts'
-import { itemSize } from '../../dtype.ts'
 import { datatypeMessage } from './datatype.ts'
 import { FieldWriter, UNDEFINED_ADDRESS } from './fields.ts'
 import { lookup3 } from './lookup3.ts'
@@ -55,7 +55,8 @@ export function superblock(root: number, fileBytes: number): Uint8Array {
   return checked(fields)
 }
 
-const messageBytes = (messages: readonly Message[]): number => messages.reduce((sum, [, , body]) => sum + 4 + body.length, 0)
+const messageBytes = (messages: readonly Message[]): number =>
+  messages.reduce((sum, [, , body]) => sum + 4 + body.length, 0)
 
 /** An object header of version 2 with room for `room` bytes of messages. */
 function objectHeader(messages: readonly Message[], room: number, times: 'zero' | 'none'): Uint8Array {
@@ -70,7 +71,11 @@ function objectHeader(messages: readonly Message[], room: number, times: 'zero' 
   for (const [type, flags, body] of messages) fields.uint(type, 1).uint(body.length, 2).uint(flags, 1).bytes(body)
   // A null message fills what is left; less than the head of one is a gap.
   const left = size - used
-  if (left >= 4) fields.uint(0, 1).uint(left - 4, 2).uint(0, 1)
+  if (left >= 4)
+    fields
+      .uint(0, 1)
+      .uint(left - 4, 2)
+      .uint(0, 1)
   fields.zeros(left >= 4 ? left - 4 : left)
   return checked(fields)
 }
@@ -80,7 +85,10 @@ function sizeBytesOf(size: number): 1 | 2 | 4 {
 }
 
 function groupRoom(dataSets: readonly DataSet[]): number {
-  return Math.max(GROUP_ROOM, dataSets.reduce((sum, { name }) => sum + 4 + 3 + name.length + 8, 22 + 6))
+  return Math.max(
+    GROUP_ROOM,
+    dataSets.reduce((sum, { name }) => sum + 4 + 3 + name.length + 8, 22 + 6),
+  )
 }
 
 export function rootHeaderBytes(dataSets: readonly DataSet[]): number {

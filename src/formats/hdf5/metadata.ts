@@ -78,7 +78,7 @@ async function orForeign<T, F>(read: Promise<T>, otherwise: F): Promise<T | F> {
 
 class MetadataReader {
   readonly #source: ByteSource
-  #start = new Uint8Array(0)
+  #start: Uint8Array = new Uint8Array(0)
 
   constructor(source: ByteSource) {
     this.#source = source
@@ -99,7 +99,9 @@ class MetadataReader {
   }
 
   #fields(bytes: Uint8Array, address: number): FieldReader {
-    return new FieldReader(bytes, (at) => corrupt(this.#source.name, 'an HDF5 structure is cut short', { offset: address + at }))
+    return new FieldReader(bytes, (at) =>
+      corrupt(this.#source.name, 'an HDF5 structure is cut short', { offset: address + at }),
+    )
   }
 
   async #at(address: number, length: number): Promise<Uint8Array> {
@@ -150,7 +152,8 @@ class MetadataReader {
       const from = block.at - block.prefix
       const bytes = await this.#at(from, block.prefix + block.size + 4)
       const fields = this.#fields(bytes, from)
-      if (i > 0 && fields.ascii(4) !== 'OCHK') throw corrupt(this.#source.name, 'an HDF5 header is continued nowhere', { offset: from })
+      if (i > 0 && fields.ascii(4) !== 'OCHK')
+        throw corrupt(this.#source.name, 'an HDF5 header is continued nowhere', { offset: from })
       fields.at = block.prefix + block.size
       if (fields.uint(4) !== lookup3(bytes, 0, block.prefix + block.size))
         throw corrupt(this.#source.name, 'the checksum of an HDF5 object header is wrong', { offset: from })
@@ -303,7 +306,9 @@ class MetadataReader {
       throw corrupt(this.#source.name, reason, { offset: storage.address })
     }
     if (storage.kind === 'contiguous' && storage.bytes < elements * itemBytes)
-      throw corrupt(this.#source.name, `${name}: ${storage.bytes} bytes for a shape of ${JSON.stringify(shape)}`, { offset: header })
+      throw corrupt(this.#source.name, `${name}: ${storage.bytes} bytes for a shape of ${JSON.stringify(shape)}`, {
+        offset: header,
+      })
     return found
   }
 }

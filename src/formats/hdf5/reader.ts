@@ -3,12 +3,12 @@ import { HeadraceError } from '../../errors.ts'
 import { checkSample, corrupt, ofSample, recordBytes, roomOf } from '../layout.ts'
 import type { ByteSource, FileLayout, RecordReader } from '../types.ts'
 import { ChunkReader } from './chunk-reader.ts'
+import { product } from './data-sets.ts'
+import { dtypeOfDescribed } from './described.ts'
 import { canUndo } from './filters.ts'
 import type { LibraryFile } from './library/library.ts'
 import { openWithLibrary } from './library/library.ts'
 import { type FoundDataSet, readRootGroup } from './metadata.ts'
-import { dtypeOfDescribed } from './described.ts'
-import { product } from './data-sets.ts'
 
 /** Bytes of samples that libhdf5 gives at once, where several lie in one chunk. */
 const BATCH = 16 * 1024 * 1024
@@ -36,7 +36,13 @@ function recordNames(source: ByteSource, names: ReadonlySet<string>): readonly s
   while (names.has(`records_${found.length}`)) found.push(`records_${found.length}`)
   if (found.length > 0) return found
   if (names.has('data')) return ['data']
-  const told = names.size === 0 ? 'no data sets' : [...names].slice(0, 8).map((name) => JSON.stringify(name)).join(', ')
+  const told =
+    names.size === 0
+      ? 'no data sets'
+      : [...names]
+          .slice(0, 8)
+          .map((name) => JSON.stringify(name))
+          .join(', ')
   throw corrupt(source.name, `no data set "records_0"; there are ${told}`)
 }
 
@@ -90,12 +96,14 @@ function libraryParts(source: ByteSource, file: LibraryFile): readonly Part[] {
       const dtype = dtypeOfDescribed(described)
       const [samples] = shape
       if (dtype === undefined || samples === undefined)
-        throw new HeadraceError('E_UNSUPPORTED', `${source.name}: ${name} is no array of numbers`, { path: source.name })
+        throw new HeadraceError('E_UNSUPPORTED', `${source.name}: ${name} is no array of numbers`, {
+          path: source.name,
+        })
       const bytes = product(shape.slice(1)) * itemBytes
       const perChunk = Math.min(chunk?.[0] ?? 1, samples)
       const batch = perChunk * bytes <= BATCH ? perChunk : 1
       let at = -1
-      let samplesAtHand = new Uint8Array(0)
+      let samplesAtHand: Uint8Array = new Uint8Array(0)
       return {
         name,
         shape,
@@ -118,7 +126,9 @@ function libraryParts(source: ByteSource, file: LibraryFile): readonly Part[] {
 function recordShape(parts: readonly Part[]): number[] {
   const [one, ...others] = parts.map(({ shape }) => shape.slice(1)) as [number[], ...number[][]]
   if (others.length === 0) return one
-  const alike = others.every((shape) => shape.length === one.length && shape.every((axis, i) => i === 0 || axis === one[i]))
+  const alike = others.every(
+    (shape) => shape.length === one.length && shape.every((axis, i) => i === 0 || axis === one[i]),
+  )
   if (alike && one.length > 0) return [[one, ...others].reduce((sum, [axis = 0]) => sum + axis, 0), ...one.slice(1)]
   return [[one, ...others].reduce((sum, shape) => sum + product(shape), 0)]
 }

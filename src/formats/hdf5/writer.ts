@@ -1,13 +1,13 @@
 import { promisify } from 'node:util'
 import { deflate } from 'node:zlib'
 import { Pieces, putRecord } from '../pieces.ts'
+import { type Spool, withSpool } from '../spool.ts'
 import type { ByteSink, Content, FileLayout } from '../types.ts'
-import { type ChunkPlace, fixedArrayBlock, fixedArrayHeader } from './chunk-index.ts'
 import { cutChunks } from './chunk-cutter.ts'
+import { type ChunkPlace, fixedArrayBlock, fixedArrayHeader } from './chunk-index.ts'
 import { type Chunk, chunkGrid, type DataSet, dataSetsOf, elementBytes, product } from './data-sets.ts'
 import { dataSetHeader, rootHeader, superblock } from './headers.ts'
 import { type PlacedDataSet, type Placement, place, plainBytes } from './placement.ts'
-import { type Spool, withSpool } from '../spool.ts'
 
 /**
  * Writes HDF5 files front to back, which libhdf5 cannot do: it writes what describes the data after the data, at the
@@ -40,7 +40,9 @@ export async function writeHdf5(sink: ByteSink, layout: FileLayout, content: Con
   const most = dataSets.reduce((sum, dataSet) => sum + plainBytes(dataSet), 0)
   await withSpool(most, async (spool) => {
     const sizes = await compressInto(spool, dataSets, content)
-    const bytes = sizes.map((chunks, i) => chunks?.reduce((sum, chunk) => sum + chunk.bytes, 0) ?? plainBytes(dataSets[i] as DataSet))
+    const bytes = sizes.map(
+      (chunks, i) => chunks?.reduce((sum, chunk) => sum + chunk.bytes, 0) ?? plainBytes(dataSets[i] as DataSet),
+    )
     const placement = place(dataSets, (_, i) => bytes[i] as number)
     await new FileWriter(sink, placement, content, { spool, sizes }).write()
   })

@@ -37,9 +37,9 @@ function typeOf(to: FlatBuffer, value: DType | 'string' | 'binary'): Type {
 }
 
 function field(to: FlatBuffer, text: string, makeType: () => Type, makeChildren: () => number[]): number {
-  const name = to.string(text)
   const children = makeChildren()
   const { kind, table } = makeType()
+  const name = to.string(text)
   const offsets = to.offsets(children)
   return to.table(() => {
     to.reference(5, offsets)

@@ -71,7 +71,8 @@ export class ChunkPages {
       if (stored.length < header.storedBytes) throw this.broken('a page ends behind its column', start + at)
       if (header.kind === 'dictionary') this.dictionary(header, stored, start + at)
       else if (header.kind !== 'other') {
-        if (header.values > left) throw this.broken(`a page of ${header.values} values, but ${left} are left`, start + at)
+        if (header.values > left)
+          throw this.broken(`a page of ${header.values} values, but ${left} are left`, start + at)
         const page = this.data(header, stored, start + at)
         this.#told(header, start + at, () => builder.add(page))
         left -= header.values

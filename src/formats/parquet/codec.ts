@@ -26,6 +26,9 @@ export function codecOf({ compression = 'none', compressionLevel }: FormatOption
       return { number: 2, compress: (page) => gzipped(page, options) }
     }
     default:
-      throw new HeadraceError('E_CONFIG', `parquet: compression ${show(compression)}; there are "none", "gzip" and "snappy"`)
+      throw new HeadraceError(
+        'E_CONFIG',
+        `parquet: compression ${show(compression)}; there are "none", "gzip" and "snappy"`,
+      )
   }
 }

@@ -1,5 +1,5 @@
-import { DamagedPage, type Values } from './page-values.ts'
 import type { PageData } from './page-data.ts'
+import { DamagedPage, type Values } from './page-values.ts'
 import type { Leaf } from './schema.ts'
 
 /** A column of some rows, its values one after the other as records hold them. */
@@ -36,7 +36,8 @@ export class ColumnBuilder {
       this.#row += values.count
       return
     }
-    if (definition === undefined && values.offsets === undefined && repetition !== undefined) this.#addLists(values, repetition)
+    if (definition === undefined && values.offsets === undefined && repetition !== undefined)
+      this.#addLists(values, repetition)
     else this.#addEach(page)
   }
 

@@ -39,8 +39,10 @@ export class ColumnWriter {
   #plain: Uint8Array[] = []
   #plainBytes = 0
   #plainMode: boolean
+  readonly #rows: number
   /** Values until it is looked again. */
-  #batchLeft = BATCH
+  #batchLeft = 0
+  #lastRow = false
   #values = 0
   #pageFirst = 0
   #pageExtremes: Extremes | undefined
@@ -53,8 +55,9 @@ export class ColumnWriter {
   #firstData = -1
   #total = { plain: 0, stored: 0 }
 
-  constructor(column: ColumnPlan, codec: Codec, out: Pieces, spool: Spool) {
+  constructor(column: ColumnPlan, rows: number, codec: Codec, out: Pieces, spool: Spool) {
     this.#column = column
+    this.#rows = rows
     this.#codec = codec
     this.#out = out
     this.#spool = spool
@@ -62,6 +65,7 @@ export class ColumnWriter {
     if (value === 'string' || value === 'binary') this.#dictionary = new BytesDictionary()
     else if (value !== 'bool') this.#dictionary = dictionaryOf(value, valueBytes)
     this.#plainMode = this.#dictionary === undefined
+    this.#beginBatch()
   }
 
   /** Adds `count` values, which lie one after the other in `block` as they do in records. */
@@ -75,20 +79,8 @@ export class ColumnWriter {
     }
   }
 
-  async #endBatch(): Promise<void> {
-    const rowsLeft = (): number => PAGE_ROWS - (this.#values - this.#pageFirst)
-    if (this.#pageBytes() >= PAGE_BYTES || (!this.#column.list && rowsLeft() === 0)) await this.#endPage()
-    if (!this.#plainMode && (this.#dictionary?.bytes ?? 0) >= DICTIONARY_BYTES) {
-      if (this.#values > this.#pageFirst) await this.#endPage()
-      await this.#endDictionary()
-      this.#plainMode = true
-    }
-    this.#batchLeft = this.#column.list ? BATCH : Math.min(BATCH, rowsLeft())
-  }
-
   /** Everything is with the sink. */
   async end(): Promise<WrittenColumn> {
-    await this.#endBatch()
     if (this.#values > this.#pageFirst) await this.#endPage()
     if (!this.#plainMode) await this.#endDictionary()
     return {
@@ -97,6 +89,27 @@ export class ColumnWriter {
       plainBytes: this.#total.plain,
       storedBytes: this.#total.stored,
     }
+  }
+
+  /** Batches of lists are whole rows, and the last row is one by itself, after which a page is not looked at. */
+  #beginBatch(): void {
+    const { list, size } = this.#column
+    const room = PAGE_ROWS - (this.#values - this.#pageFirst) / size
+    const rows = Math.min(Math.ceil(BATCH / size), room)
+    const left = this.#rows - this.#values / size
+    this.#batchLeft = (list && left <= rows ? Math.max(1, left - 1) : rows) * size
+    this.#lastRow = list && left === 1
+  }
+
+  async #endBatch(): Promise<void> {
+    const rows = (this.#values - this.#pageFirst) / this.#column.size
+    if (!this.#lastRow && (rows === PAGE_ROWS || this.#pageBytes() >= PAGE_BYTES)) await this.#endPage()
+    if (!this.#plainMode && (this.#dictionary?.bytes ?? 0) >= DICTIONARY_BYTES) {
+      if (this.#values > this.#pageFirst) await this.#endPage()
+      await this.#endDictionary()
+      this.#plainMode = true
+    }
+    this.#beginBatch()
   }
 
   #batch(block: Uint8Array, from: number, to: number): void {
@@ -202,7 +215,8 @@ export class ColumnWriter {
     const bits = new Uint8Array(Math.ceil(count / 8))
     let at = 0
     for (const part of this.#plain)
-      for (let i = 0; i < part.length; i++, at++) bits[at >> 3] = (bits[at >> 3] as number) | (((part[i] as number) & 1) << (at & 7))
+      for (let i = 0; i < part.length; i++, at++)
+        bits[at >> 3] = (bits[at >> 3] as number) | (((part[i] as number) & 1) << (at & 7))
     return [bits]
   }
 
@@ -231,8 +245,9 @@ export class ColumnWriter {
     if (this.#dictionary !== undefined) stats.push([2, ENCODING.plain, 1])
     if (this.#plainPages > 0) stats.push([0, ENCODING.plain, this.#plainPages])
     if (this.#dictionaryPages > 0) stats.push([0, ENCODING.dictionary, this.#dictionaryPages])
-    const [first, ...others] = stats.map(([, encoding]) => encoding)
-    const encodings = this.#dictionary === undefined ? [ENCODING.rle, first ?? 0] : [first ?? 0, ENCODING.rle, ...others]
+    // As Arrow lists them: the dictionary's, that of levels, those of pages; each once.
+    const dictionary = this.#dictionary === undefined ? [] : [ENCODING.plain]
+    const encodings = [...new Set([...dictionary, ENCODING.rle, ...stats.map(([, encoding]) => encoding)])]
     const meta = new ThriftWriter()
     meta.i64(2, 0).struct(3, (to) => {
       to.i32(1, physical).i32s(2, encodings)

@@ -6,7 +6,16 @@ const UNCOMPRESSED = 0
 const SNAPPY = 1
 const GZIP = 2
 const OTHERS = { 4: 'BROTLI', 5: 'LZ4', 6: 'ZSTD', 7: 'LZ4_RAW' } as const
-const NAMES: Readonly<Record<number, string>> = { 0: 'none', 1: 'snappy', 2: 'gzip', 3: 'lzo', 4: 'brotli', 5: 'lz4', 6: 'zstd', 7: 'lz4' }
+const NAMES: Readonly<Record<number, string>> = {
+  0: 'none',
+  1: 'snappy',
+  2: 'gzip',
+  3: 'lzo',
+  4: 'brotli',
+  5: 'lz4',
+  6: 'zstd',
+  7: 'lz4',
+}
 
 export function codecName(codec: number): string {
   return NAMES[codec] ?? `codec ${codec}`

@@ -16,7 +16,15 @@ function less(a: number | bigint | Buffer, b: number | bigint | Buffer): boolean
   return a < b || (Object.is(a, -0) && Object.is(b, 0))
 }
 
-type Numbers = Int8Array | Uint8Array | Int16Array | Uint16Array | Int32Array | Uint32Array | Float32Array | Float64Array
+type Numbers =
+  | Int8Array
+  | Uint8Array
+  | Int16Array
+  | Uint16Array
+  | Int32Array
+  | Uint32Array
+  | Float32Array
+  | Float64Array
 
 function viewOf(dtype: DType, block: Uint8Array): Numbers | undefined {
   const { buffer, byteOffset, byteLength } = block

@@ -1,7 +1,7 @@
 import { corrupt } from '../layout.ts'
 import type { ByteSource } from '../types.ts'
-import { ThriftReader } from './thrift-reader.ts'
 import { type Leaf, readLeaves, type SchemaNode } from './schema.ts'
+import { ThriftReader } from './thrift-reader.ts'
 
 /** Bytes that are read at once from the end of a file: most footers. */
 const TAIL = 64 * 1024
@@ -60,7 +60,8 @@ export async function readFooter(
   })
   if (leaves === undefined) throw broken(0)
   const counted = groups.reduce((sum, group) => sum + group.rows, 0)
-  if (counted !== rows) throw corrupt(source.name, `its row groups have ${counted} rows, but the file ${rows}`, { offset })
+  if (counted !== rows)
+    throw corrupt(source.name, `its row groups have ${counted} rows, but the file ${rows}`, { offset })
   return { rows, leaves, groups, createdBy }
 }
 

@@ -82,8 +82,7 @@ export function readData(
   const { repetitionBytes, definitionBytes } = header
   const levelBytes = repetitionBytes + definitionBytes
   const repetition = maxRepetition > 0 && readLevels(stored, 0, repetitionBytes, maxRepetition, entries)
-  const levels =
-    maxDefinition > 0 ? readLevels(stored, repetitionBytes, levelBytes, maxDefinition, entries) : undefined
+  const levels = maxDefinition > 0 ? readLevels(stored, repetitionBytes, levelBytes, maxDefinition, entries) : undefined
   const { count, ...definition } = present(levels, maxDefinition, entries)
   const rest = stored.subarray(levelBytes)
   const plainBytes = header.plainBytes - levelBytes

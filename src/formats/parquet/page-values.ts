@@ -1,5 +1,5 @@
-import { byteStreamSplit } from 'hyparquet/src/encoding.js'
 import { deltaBinaryUnpack, deltaByteArray, deltaLengthByteArray } from 'hyparquet/src/delta.js'
+import { byteStreamSplit } from 'hyparquet/src/encoding.js'
 import { PHYSICAL } from './columns.ts'
 import { decodeRuns } from './runs.ts'
 import type { Leaf } from './schema.ts'
@@ -107,7 +107,9 @@ function fromDictionary(leaf: Leaf, page: Uint8Array, at: number, count: number,
   let most = -1
   for (let i = 0; i < count; i++) if ((numbers[i] as number) > most) most = numbers[i] as number
   if (most >= dictionary.count) throw new DamagedPage(`value ${most} of a dictionary of ${dictionary.count}`)
-  return dictionary.offsets === undefined ? gatherFixed(leaf.valueBytes, numbers, dictionary) : gatherBytes(numbers, dictionary)
+  return dictionary.offsets === undefined
+    ? gatherFixed(leaf.valueBytes, numbers, dictionary)
+    : gatherBytes(numbers, dictionary)
 }
 
 function gatherFixed(valueBytes: number, numbers: Uint32Array, { bytes }: Values): Values {
@@ -181,7 +183,8 @@ function otherValues(leaf: Leaf, encoding: number, page: Uint8Array, at: number,
     }
     if (encoding === BYTE_STREAM_SPLIT && storedBytes > 0) {
       const type = (['', 'INT32', 'INT64', '', 'FLOAT', 'DOUBLE', '', 'FIXED_LEN_BYTE_ARRAY'] as const)[physical] ?? ''
-      if (type === '' || count * storedBytes > page.length - at) throw new DamagedPage(`${count} values do not lie in it`)
+      if (type === '' || count * storedBytes > page.length - at)
+        throw new DamagedPage(`${count} values do not lie in it`)
       const split = byteStreamSplit(reader, count, type, storedBytes)
       const bytes = Array.isArray(split) ? Buffer.concat(split) : new Uint8Array(split.buffer)
       return { bytes: narrowed(bytes, storedBytes, valueBytes), count }
@@ -206,6 +209,7 @@ function ofArrays(values: readonly Uint8Array[], valueBytes: number): Values {
   })
   const bytes = Buffer.concat(values)
   if (valueBytes === 0) return { bytes, offsets, count: values.length }
-  if (values.some(({ length }) => length !== valueBytes)) throw new DamagedPage(`values that are not ${valueBytes} bytes long`)
+  if (values.some(({ length }) => length !== valueBytes))
+    throw new DamagedPage(`values that are not ${valueBytes} bytes long`)
   return { bytes, count: values.length }
 }

@@ -3,7 +3,7 @@ import { checkSample, ofSample, roomOf } from '../layout.ts'
 import type { ByteSource, FileLayout, RecordReader } from '../types.ts'
 import { ChunkPages } from './chunk-pages.ts'
 import type { ColumnData } from './column-data.ts'
-import { type ColumnChunk, type Footer, readFooter, type RowGroup } from './footer.ts'
+import { type ColumnChunk, type Footer, type RowGroup, readFooter } from './footer.ts'
 import { PagedColumn, UnevenRows } from './paged-column.ts'
 import { chooseLeaves, planRecord, type RecordPlan } from './record-columns.ts'
 import type { Leaf } from './schema.ts'
@@ -57,7 +57,12 @@ class RowReader {
     checkSample(sample, this.#footer.rows, this.#source.name)
     const at = this.#at
     // Most samples lie in the row group of the one before.
-    if (at !== undefined && this.#here?.kind === 'records' && sample >= at.group.first && sample < at.group.first + at.group.rows)
+    if (
+      at !== undefined &&
+      this.#here?.kind === 'records' &&
+      sample >= at.group.first &&
+      sample < at.group.first + at.group.rows
+    )
       return this.#copyRecord(this.#here.bytes, sample, sample - at.group.first, into)
     return ofSample(sample, this.#source.name, () => this.#readFrom(this.#groupOf(sample), sample, into))
   }
@@ -161,9 +166,13 @@ class RowReader {
   async #loadWhole(group: RowGroup, index: number): Promise<Rows> {
     const bytes = decodedBytes(group)
     if (bytes > MAX_GROUP)
-      throw new HeadraceError('E_LIMIT', `${this.#source.name}: row group ${index} has ${bytes} bytes, at most ${MAX_GROUP} are kept`, {
-        path: this.#source.name,
-      })
+      throw new HeadraceError(
+        'E_LIMIT',
+        `${this.#source.name}: row group ${index} has ${bytes} bytes, at most ${MAX_GROUP} are kept`,
+        {
+          path: this.#source.name,
+        },
+      )
     const columns: ColumnData[] = new Array(group.chunks.length)
     const runs = adjacent(group.chunks)
     const next = runs.values()
@@ -203,7 +212,10 @@ class RowReader {
 }
 
 function decodedBytes({ chunks }: RowGroup): number {
-  return chunks.reduce((sum, { leaf, values, plainBytes }) => sum + (leaf.valueBytes > 0 ? values * leaf.valueBytes : plainBytes), 0)
+  return chunks.reduce(
+    (sum, { leaf, values, plainBytes }) => sum + (leaf.valueBytes > 0 ? values * leaf.valueBytes : plainBytes),
+    0,
+  )
 }
 
 interface Placed {
@@ -242,4 +254,3 @@ function spread(from: Uint8Array, width: number, to: Uint8Array, stride: number,
     }
   }
 }
-

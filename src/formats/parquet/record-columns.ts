@@ -17,7 +17,9 @@ export function chooseLeaves(source: ByteSource, layout: FileLayout | undefined)
   const columns = layout?.options.columns ?? []
   const read = columns.filter((column) => column.read).map(({ name }) => name)
   if (columns.length > 0 && read.length === 0)
-    throw new HeadraceError('E_CONFIG', `${source.name}: none of ${columns.length} columns is read`, { path: source.name })
+    throw new HeadraceError('E_CONFIG', `${source.name}: none of ${columns.length} columns is read`, {
+      path: source.name,
+    })
   return (leaves: readonly Leaf[]): readonly Leaf[] => {
     if (leaves.length === 0) throw corrupt(source.name, 'it has no columns')
     if (read.length === 0) return leaves
@@ -69,7 +71,10 @@ function valuesARow({ groups }: Footer, leaf: Leaf, i: number): number | undefin
 }
 
 function longest({ groups }: Footer, { name }: Leaf, i: number, layout: FileLayout | undefined): number {
-  const column = (layout?.options.columns?.length ?? 0) > 0 && layout ? planColumns(layout).find((plan) => plan.name === name) : undefined
+  const column =
+    (layout?.options.columns?.length ?? 0) > 0 && layout
+      ? planColumns(layout).find((plan) => plan.name === name)
+      : undefined
   if (column?.value === 'string') return Buffer.byteLength(name) + 1 + NUMBER_DIGITS
   if (column !== undefined) return column.size * column.valueBytes
   return Math.min(MAX_VALUE, Math.max(0, ...groups.map(({ chunks }) => chunks[i]?.plainBytes ?? 0)))

@@ -63,6 +63,8 @@ function putLogicalType(to: ThriftWriter, { value }: ColumnPlan): void {
   else if (value === 'float16') to.struct(10, (logical) => logical.struct(15, () => {}))
   else if (converted !== undefined)
     to.i32(6, converted).struct(10, (logical) =>
-      logical.struct(10, (integer) => integer.byte(1, Number(value.replace(/\D/g, ''))).bool(2, value.startsWith('int'))),
+      logical.struct(10, (integer) =>
+        integer.byte(1, Number(value.replace(/\D/g, ''))).bool(2, value.startsWith('int')),
+      ),
     )
 }

@@ -1,5 +1,5 @@
-import { HeadraceError } from '../../errors.ts'
 import { show } from '../../checks.ts'
+import { HeadraceError } from '../../errors.ts'
 import { Pieces } from '../pieces.ts'
 import { withSpool } from '../spool.ts'
 import type { ByteSink, Content, FileLayout } from '../types.ts'
@@ -27,7 +27,10 @@ interface Description {
 export function describe(layout: FileLayout): Description {
   const { rowGroupSize = ROW_GROUP } = layout.options
   if (!Number.isSafeInteger(rowGroupSize) || rowGroupSize < 1 || rowGroupSize > MAX_ROW_GROUP)
-    throw new HeadraceError('E_CONFIG', `rows a row group must be from 1 to ${MAX_ROW_GROUP}, but got ${show(rowGroupSize)}`)
+    throw new HeadraceError(
+      'E_CONFIG',
+      `rows a row group must be from 1 to ${MAX_ROW_GROUP}, but got ${show(rowGroupSize)}`,
+    )
   codecOf(layout.options)
   const columns = planColumns(layout)
   if (!Number.isSafeInteger(columnsBytes(columns) * layout.samples))
@@ -54,7 +57,7 @@ export async function writeParquet(sink: ByteSink, layout: FileLayout, content: 
     let storedBytes = 0
     for (const { column, blocks } of values.of(first, rows)) {
       const written = await withSpool(spoolBytes(column, rows), async (spool) => {
-        const writer = new ColumnWriter(column, codec, out, spool)
+        const writer = new ColumnWriter(column, rows, codec, out, spool)
         for (const { bytes, count } of blocks) await writer.add(bytes, count)
         return writer.end()
       })

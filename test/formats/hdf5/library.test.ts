@@ -63,7 +63,9 @@ describe('libhdf5 reads our files', () => {
     const parts = Array.from({ length: dataSets }, (_, i) => file.get(`records_${i}`) as Dataset)
     const part = recordBytes(layout) / dataSets
     for (const [i, { metadata, value }] of parts.entries()) {
-      expect(metadata.chunks).toEqual(options.chunkDims ?? (Object.keys(options).some((name) => name !== 'dataSets') ? metadata.chunks : null))
+      expect(metadata.chunks).toEqual(
+        options.chunkDims ?? (Object.keys(options).some((name) => name !== 'dataSets') ? metadata.chunks : null),
+      )
       const { buffer, byteOffset, byteLength } = value as Uint8Array
       const wanted = Buffer.concat(records.map((record) => record.subarray(i * part, (i + 1) * part)))
       expect(Buffer.compare(Buffer.from(buffer, byteOffset, byteLength), wanted)).toBe(0)
@@ -81,7 +83,6 @@ describe('we read what libhdf5 writes', () => {
     readonly chunks?: number[]
     readonly compression?: number
     readonly libver?: 'earliest' | 'latest'
-    readonly dtype?: string
   }
 
   function make({ name = 'records_0', libver = 'earliest', ...options }: Made): Uint8Array {
@@ -102,7 +103,6 @@ describe('we read what libhdf5 writes', () => {
     { chunks: [4, 7, 9], compression: 4 },
     { libver: 'latest', chunks: [1, 20, 30], compression: 1 },
     { libver: 'latest', chunks: [6, 40, 30], compression: 1 },
-    { dtype: '>f4' },
   ] as Made[])('%j', async (options) => {
     expect(await readAll(memorySource('file', make(options)))).toEqual(records)
     const found = await hdf5.inspect?.(memorySource('file', make(options)))
@@ -112,7 +112,12 @@ describe('we read what libhdf5 writes', () => {
   it('a slice at a time, and nothing else', async () => {
     const at = path()
     const file = new File(at, 'w')
-    file.create_dataset({ name: 'records_0', data: new Uint8Array(64 * 65_536).fill(7), shape: [64, 65_536], chunks: [1, 65_536] })
+    file.create_dataset({
+      name: 'records_0',
+      data: new Uint8Array(64 * 65_536).fill(7),
+      shape: [64, 65_536],
+      chunks: [1, 65_536],
+    })
     file.close()
     const source = countingSource(new Uint8Array(readFileSync(at)))
     const reader = await hdf5.open(source)
@@ -127,7 +132,9 @@ describe('we read what libhdf5 writes', () => {
   })
 
   it('several files at once', async () => {
-    const sources = Array.from({ length: 8 }, (_, i) => memorySource(`file ${i}`, make({ chunks: [1 + (i % 3), 20, 30] })))
+    const sources = Array.from({ length: 8 }, (_, i) =>
+      memorySource(`file ${i}`, make({ chunks: [1 + (i % 3), 20, 30] })),
+    )
     for (const found of await Promise.all(sources.map(readAll))) expect(found).toEqual(records)
   })
 
@@ -140,7 +147,7 @@ describe('we read what libhdf5 writes', () => {
       name: 'file',
       size: bytes.length,
       read: async (offset, length, into) => {
-        if (reads++ > 3) throw broken
+        if (reads++ > 0) throw broken
         return inner.read(offset, length, into)
       },
     }
@@ -154,13 +161,13 @@ describe('we read what libhdf5 writes', () => {
     const file = new File(at, 'w')
     file.create_dataset({ name: 'records_0', data: ['one', 'two'] })
     file.close()
-    await expect(hdf5.open(memorySource('file', new Uint8Array(readFileSync(at))))).rejects.toSatisfy(
+    await expect(hdf5.open(memorySource('file', new Uint8Array(readFileSync(at))))).rejects.toEqual(
       failing('E_UNSUPPORTED', 'file', 'records_0'),
     )
   })
 
   it('what is no HDF5 file is damaged', async () => {
     const noise = new Uint8Array(5000).fill(9)
-    await expect(hdf5.open(memorySource('file', noise))).rejects.toSatisfy(failing('E_CORRUPT', 'file', 'libhdf5'))
+    await expect(hdf5.open(memorySource('file', noise))).rejects.toEqual(failing('E_CORRUPT', 'file', 'libhdf5'))
   })
 })

@@ -122,30 +122,50 @@ describe("Arrow's Parquet files", () => {
     }
   })
 
-  it.each(GOLDENS.map((each) => [each.of, each] as const))('%s is what we write, to the byte', async (of, { layout }) => {
-    const theirs = bytesOf(of)
-    const content = contentOfRows(await recordsIn(theirs, layout), of)
-    const ours = Buffer.from((await writeFormat(parquet, layout, content)).bytes)
-    // But for who wrote it.
-    const name = 'parquet-cpp-arrow version 26.0.1'
-    const renamed = Buffer.from(theirs)
-    renamed.write("headrace (laid out like Arrow's)", renamed.lastIndexOf(name), 'latin1')
-    expect(ours.length).toBe(theirs.length)
-    expect(Buffer.compare(ours, renamed)).toBe(0)
-  })
+  it.each(GOLDENS.map((each) => [each.of, each] as const))(
+    '%s is what we write, to the byte',
+    async (of, { layout }) => {
+      const theirs = bytesOf(of)
+      const content = contentOfRows(await recordsIn(theirs, layout), of)
+      const ours = Buffer.from((await writeFormat(parquet, layout, content)).bytes)
+      // But for who wrote it.
+      const name = 'parquet-cpp-arrow version 26.0.1'
+      const renamed = Buffer.from(theirs)
+      renamed.write("headrace (laid out like Arrow's)", renamed.lastIndexOf(name), 'latin1')
+      expect(ours.length).toBe(theirs.length)
+      expect(Buffer.compare(ours, renamed)).toBe(0)
+    },
+  )
 
   it('say what they hold', async () => {
     const found = await parquet.inspect?.(memorySource('file', bytesOf('pq_gzip')))
     expect(found).toMatchObject({ format: 'parquet', records: 50, shape: [40], dtype: 'uint8', partCount: 4 })
     expect(found?.parts.slice(0, 2)).toEqual([
       { name: 'row group 0: a', type: 'float64', shape: [25], offset: 4, storedBytes: 307, bytes: 307 },
-      { name: 'row group 0: v.list.element', type: 'float32', shape: [200], offset: 311, storedBytes: 1106, bytes: 1106 },
+      {
+        name: 'row group 0: v.list.element',
+        type: 'float32',
+        shape: [200],
+        offset: 311,
+        storedBytes: 1106,
+        bytes: 1106,
+      },
     ])
   })
 })
 
 const NUMBERS: readonly DType[] = [
-  'uint8', 'int8', 'uint16', 'int16', 'uint32', 'int32', 'int64', 'uint64', 'float16', 'float32', 'float64',
+  'uint8',
+  'int8',
+  'uint16',
+  'int16',
+  'uint32',
+  'int32',
+  'int64',
+  'uint64',
+  'float16',
+  'float32',
+  'float64',
 ]
 
 describe('columns of numbers', () => {
@@ -188,13 +208,19 @@ describe('columns of numbers', () => {
     const none = columns.map((each) => ({ ...each, read: false }))
     const other = [column('other', 'int8')]
     const open = (wanted: Column[]) => parquet.open(memorySource('file', file), layoutWith(333, 1, { columns: wanted }))
-    await expect(open(none)).rejects.toSatisfy(failing('E_CONFIG', 'file'))
-    await expect(open(other)).rejects.toSatisfy(failing('E_CORRUPT', 'file', '"other"'))
+    await expect(open(none)).rejects.toEqual(failing('E_CONFIG', 'file'))
+    await expect(open(other)).rejects.toEqual(failing('E_CORRUPT', 'file', '"other"'))
   })
 })
 
 describe('columns of other things', () => {
-  const columns = [column('text', 'string'), column('raw', 'binary', 5), column('flag', 'bool'), column('flags', 'bool', 3), column('list', 'list', 2)]
+  const columns = [
+    column('text', 'string'),
+    column('raw', 'binary', 5),
+    column('flag', 'bool'),
+    column('flags', 'bool', 3),
+    column('list', 'list', 2),
+  ]
   const layout = layoutWith(50, 4 + 5 + 1 + 3 + 8, { columns, rowGroupSize: 20 })
 
   it('are text of a number, bytes, noughts and ones, and floats', async () => {
@@ -203,7 +229,14 @@ describe('columns of other things', () => {
     const wanted = records.map((record) => {
       const view = Buffer.from(record)
       const flags = [...record.subarray(9, 13)].map((flag) => flag & 1)
-      return new Uint8Array(Buffer.concat([Buffer.from(`text_${view.readUInt32LE()}`), view.subarray(4, 9), Buffer.from(flags), view.subarray(13)]))
+      return new Uint8Array(
+        Buffer.concat([
+          Buffer.from(`text_${view.readUInt32LE()}`),
+          view.subarray(4, 9),
+          Buffer.from(flags),
+          view.subarray(13),
+        ]),
+      )
     })
     expect(await recordsIn(bytes, layout)).toEqual(wanted)
   })

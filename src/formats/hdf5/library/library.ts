@@ -96,7 +96,8 @@ class LibraryThread {
     return {
       dataSets,
       read: async (dataSet, first, count) => {
-        if (!this.#files.has(file)) throw new HeadraceError('E_STATE', `${source.name} is closed`, { path: source.name })
+        if (!this.#files.has(file))
+          throw new HeadraceError('E_STATE', `${source.name} is closed`, { path: source.name })
         const read = await this.#ask(source, `${dataSet}: libhdf5 does not read it`, (id) => {
           return { kind: 'read', id, file, dataSet, first, count }
         })
@@ -141,12 +142,12 @@ class LibraryThread {
       return
     }
     const waiting = this.#waiting.get(answer.id)
+    const failure = this.#failures.get(answer.id)
     this.#settled(answer.id)
     if (answer.kind !== 'failed') waiting?.resolve(answer)
     else if (waiting !== undefined) {
       const { source, about, reject } = waiting
-      const failure = this.#failures.get(answer.id)
-      reject(failure ?? corrupt(source.name, `${about}: ${firstLine(answer.reason)}`))
+      reject(failure ?? corrupt(source.name, `${about}: ${causeOf(answer.reason)}`))
     }
   }
 
@@ -196,9 +197,12 @@ class LibraryThread {
   }
 }
 
-/** libhdf5 tells the whole way to a failure, the cause last; h5wasm puts a line before it. */
-function firstLine(reason: string): string {
-  const lines = reason.split('\n').map((line) => line.trim())
-  const told = lines.find((line) => line.startsWith('#')) ?? lines.find((line) => line !== '') ?? 'no reason given'
-  return told.slice(0, 200)
+/** libhdf5 tells the whole way to a failure, the cause last: `#005: FILE line N in FUNCTION(): what is wrong`. */
+function causeOf(reason: string): string {
+  const lines = reason.split('\n').filter((line) => line.trim() !== '')
+  const last = lines.findLast((line) => /^\s*#\d+: /.test(line)) ?? lines[0] ?? 'no reason given'
+  return last
+    .replace(/^.*\(\): /, '')
+    .trim()
+    .slice(0, 200)
 }

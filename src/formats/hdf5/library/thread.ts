@@ -35,6 +35,9 @@ const { shared } = workerData as ThreadData
 const words = new Int32Array(shared, 0, WORDS_BYTES / 4)
 const window = new Uint8Array(shared, WORDS_BYTES)
 
+/** Bounds of the versions of what is written: none. */
+const ANY_VERSION = -1
+
 interface OpenFile {
   readonly handle: bigint
   readonly path: string
@@ -76,7 +79,7 @@ function openFile(file: number, size: number): OpenFile {
       blocks.read(position, new Uint8Array(heap.buffer, heap.byteOffset + at, length)),
   }
   try {
-    const handle = library.open(path, library.H5F_ACC_RDONLY, false)
+    const handle = library.open(path, library.H5F_ACC_RDONLY, false, ANY_VERSION, ANY_VERSION)
     if (handle < 0n) throw new Error('it is no HDF5 file')
     const names = library.get_names(handle, '/', false)
     const opened = { handle, path, dataSets: names.flatMap((name) => describe(handle, name)) }
