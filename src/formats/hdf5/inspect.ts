@@ -1,5 +1,3 @@
-import { itemSize } from '../../dtype.ts'
-import { corrupt } from '../layout.ts'
 import type { ByteSource, InspectedPart, Inspection } from '../types.ts'
 import { dtypeOfDescribed } from './described.ts'
 import { openWithLibrary } from './library/library.ts'

@@ -6,7 +6,7 @@ import { codecName, type Decompress, decompressor } from './decompress.ts'
 import type { ColumnChunk } from './footer.ts'
 import { type PageData, readData, readDictionary } from './page-data.ts'
 import { type PageHeader, readPageHeader } from './page-header.ts'
-import { DamagedPage, UnknownEncoding, type Values } from './page-values.ts'
+import { DamagedPage, type Room, UnknownEncoding, type Values } from './page-values.ts'
 
 /** Of one page, decoded: more is a damaged file. */
 const MAX_PAGE = 256 * 1024 * 1024
@@ -50,9 +50,9 @@ export class ChunkPages {
     )
   }
 
-  data(header: PageHeader, stored: Uint8Array, offset: number): PageData {
+  data(header: PageHeader, stored: Uint8Array, offset: number, room?: Room): PageData {
     return this.#told(header, offset, () =>
-      readData(this.chunk.leaf, header, stored, this.#decompress, this.#dictionary),
+      readData(this.chunk.leaf, header, stored, this.#decompress, this.#dictionary, room),
     )
   }
 
@@ -73,7 +73,7 @@ export class ChunkPages {
       else if (header.kind !== 'other') {
         if (header.values > left)
           throw this.broken(`a page of ${header.values} values, but ${left} are left`, start + at)
-        const page = this.data(header, stored, start + at)
+        const page = this.data(header, stored, start + at, builder.room)
         this.#told(header, start + at, () => builder.add(page))
         left -= header.values
       }

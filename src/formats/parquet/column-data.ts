@@ -28,6 +28,13 @@ export class ColumnBuilder {
     if (leaf.valueBytes === 0 || leaf.maxRepetition > 0) this.#starts = new Uint32Array(rows + 1)
   }
 
+  /** Where the next values will lie, if they are added as they are. */
+  readonly room = (bytes: number): Uint8Array => {
+    if (this.#used % 4 !== 0) return new Uint8Array(bytes)
+    this.#grow(bytes)
+    return this.#bytes.subarray(this.#used, this.#used + bytes)
+  }
+
   add(page: PageData): void {
     const { values, repetition, definition } = page
     if (repetition === undefined && definition === undefined && this.#starts === undefined) {
@@ -83,13 +90,19 @@ export class ColumnBuilder {
   }
 
   #append(bytes: Uint8Array): void {
-    if (this.#used + bytes.length > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#used + bytes.length, this.#bytes.length * 2))
-      larger.set(this.#bytes.subarray(0, this.#used))
-      this.#bytes = larger
+    const there = bytes.buffer === this.#bytes.buffer && bytes.byteOffset === this.#bytes.byteOffset + this.#used
+    if (!there) {
+      this.#grow(bytes.length)
+      this.#bytes.set(bytes, this.#used)
     }
-    this.#bytes.set(bytes, this.#used)
     this.#used += bytes.length
+  }
+
+  #grow(bytes: number): void {
+    if (this.#used + bytes <= this.#bytes.length) return
+    const larger = new Uint8Array(Math.max(this.#used + bytes, this.#bytes.length * 2))
+    larger.set(this.#bytes.subarray(0, this.#used))
+    this.#bytes = larger
   }
 
   #tooMany(): Error {

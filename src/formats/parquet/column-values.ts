@@ -6,6 +6,9 @@ const MEMORY = 8 * 1024 * 1024
 /** Bytes of a column that are made at a time where a row group's do not fit. */
 const BLOCK = 1024 * 1024
 
+/** Bytes of rows whose columns are picked before the next rows are made. */
+const TILE = 64 * 1024
+
 /** Values of a column, one after the other. */
 export interface ValueBlock {
   readonly bytes: Uint8Array
@@ -20,6 +23,7 @@ export class ColumnValues {
   readonly #content: Content
   #rows = new Uint8Array(0)
   #packed = new Uint8Array(0)
+  readonly #rooms = new Map<ColumnPlan, Uint8Array>()
 
   constructor(columns: readonly ColumnPlan[], content: Content) {
     this.#columns = columns
@@ -33,6 +37,15 @@ export class ColumnValues {
       if (group.length === 1) yield this.#alone(group[0] as ColumnPlan, first, rows)
       else yield* this.#side(group, first, rows)
     }
+  }
+
+  /** The same memory in every row group. */
+  #roomOf(column: ColumnPlan, rows: number): Uint8Array {
+    const bytes = rows * rowBytes(column)
+    const known = this.#rooms.get(column)
+    const room = known !== undefined && known.length >= bytes ? known : new Uint8Array(bytes)
+    this.#rooms.set(column, room)
+    return room.subarray(0, bytes)
   }
 
   /** Columns from the `i`-th on whose rows fit into memory together. */
@@ -76,35 +89,56 @@ export class ColumnValues {
     return { column, blocks: blocks() }
   }
 
-  /** Columns that lie side by side in a record: rows are made once, and each column picked out of them. */
+  /** Columns that lie side by side in a record: some rows are made, and each column picked out of them. */
   *#side(group: readonly ColumnPlan[], first: number, rows: number) {
     const start = group[0]?.offset ?? 0
     const stride = group.reduce((sum, column) => sum + rowBytes(column), 0)
-    if (this.#rows.length < rows * stride) this.#rows = new Uint8Array(rows * stride)
+    // Few enough that they stay in the cache while column after column is picked.
+    const some = Math.max(1, Math.min(rows, Math.floor(TILE / stride)))
+    if (this.#rows.length < some * stride) this.#rows = new Uint8Array(some * stride)
     const records = this.#rows
-    for (let row = 0; row < rows; row++)
-      this.#content.fill(first + row, start, records.subarray(row * stride, (row + 1) * stride))
-    for (const column of group) {
-      const bytes = rowBytes(column)
-      if (this.#packed.length < rows * bytes) this.#packed = new Uint8Array(rows * bytes)
-      pick(records, stride, column.offset - start, bytes, rows, this.#packed)
-      yield { column, blocks: [{ bytes: this.#packed.subarray(0, rows * bytes), count: rows * column.size }] }
+    const columns = group.map((column) => this.#roomOf(column, rows))
+    for (let row = 0; row < rows; row += some) {
+      const count = Math.min(some, rows - row)
+      for (let i = 0; i < count; i++)
+        this.#content.fill(first + row + i, start, records.subarray(i * stride, (i + 1) * stride))
+      for (const [i, column] of group.entries())
+        pick(records, stride, column.offset - start, rowBytes(column), count, columns[i] as Uint8Array, row)
     }
+    for (const [i, column] of group.entries())
+      yield { column, blocks: [{ bytes: columns[i] as Uint8Array, count: rows * column.size }] }
   }
 }
 
-/** Copies `bytes` of each row, from `at` on, to where they lie one after the other. */
-function pick(from: Uint8Array, stride: number, at: number, bytes: number, rows: number, to: Uint8Array): void {
-  if (bytes > 32) {
-    for (let row = 0; row < rows; row++) {
-      const start = row * stride + at
-      to.set(from.subarray(start, start + bytes), row * bytes)
-    }
+/** Copies `bytes` of each of `rows` rows, from `at` on, to where they lie one after the other: from the `first` on. */
+function pick(
+  from: Uint8Array,
+  stride: number,
+  at: number,
+  bytes: number,
+  rows: number,
+  to: Uint8Array,
+  first: number,
+): void {
+  let start = at
+  if (bytes === 4 || bytes === 8) {
+    // As words, which begin anywhere in a record.
+    const view = new DataView(from.buffer, from.byteOffset, from.byteLength)
+    const words = new Uint32Array(to.buffer, to.byteOffset, to.length >> 2)
+    let target = (first * bytes) >> 2
+    if (bytes === 4) for (let row = 0; row < rows; row++, start += stride) words[target++] = view.getUint32(start, true)
+    else
+      for (let row = 0; row < rows; row++, start += stride) {
+        words[target++] = view.getUint32(start, true)
+        words[target++] = view.getUint32(start + 4, true)
+      }
     return
   }
-  let target = 0
-  for (let row = 0; row < rows; row++) {
-    const start = row * stride + at
-    for (let i = 0; i < bytes; i++) to[target++] = from[start + i] as number
-  }
+  let target = first * bytes
+  if (bytes > 32)
+    for (let row = 0; row < rows; row++, start += stride, target += bytes)
+      to.set(from.subarray(start, start + bytes), target)
+  else
+    for (let row = 0; row < rows; row++, start += stride)
+      for (let i = start; i < start + bytes; i++) to[target++] = from[i] as number
 }

@@ -2,7 +2,7 @@ import type { Pieces } from '../pieces.ts'
 import type { Spool } from '../spool.ts'
 import type { Codec } from './codec.ts'
 import { type ColumnPlan, PHYSICAL } from './columns.ts'
-import { BytesDictionary, type Dictionary, dictionaryOf } from './dictionary.ts'
+import { BytesDictionary, type Dictionaries, type Dictionary } from './dictionary.ts'
 import { type Extremes, extremesOf, wider } from './extremes.ts'
 import { dataPage, dictionaryPage, ENCODING, type MadePage, putStatistics } from './page-writer.ts'
 import { storedValues } from './plain-values.ts'
@@ -23,6 +23,13 @@ export interface WrittenColumn {
   readonly storedBytes: number
 }
 
+/** What columns are written with, one after the other. */
+export interface Tools {
+  readonly codec: Codec
+  readonly out: Pieces
+  readonly dictionaries: Dictionaries
+}
+
 /**
  * Writes one column of a row group as Arrow does: values by their number in a dictionary, as long as that is below 1 MiB,
  * else as they are. The dictionary stands before the pages that use it, which wait in a spool.
@@ -33,7 +40,7 @@ export class ColumnWriter {
   readonly #out: Pieces
   readonly #spool: Spool
   readonly #dictionary: Dictionary | BytesDictionary | undefined
-  #numbers = new Uint32Array(BATCH)
+  #numbers = new Uint32Array(8 * BATCH)
   /** Numbers, or bytes of values, of the page that is being filled. */
   #numberCount = 0
   #plain: Uint8Array[] = []
@@ -55,7 +62,7 @@ export class ColumnWriter {
   #firstData = -1
   #total = { plain: 0, stored: 0 }
 
-  constructor(column: ColumnPlan, rows: number, codec: Codec, out: Pieces, spool: Spool) {
+  constructor(column: ColumnPlan, rows: number, { codec, out, dictionaries }: Tools, spool: Spool) {
     this.#column = column
     this.#rows = rows
     this.#codec = codec
@@ -63,7 +70,7 @@ export class ColumnWriter {
     this.#spool = spool
     const { value, valueBytes } = column
     if (value === 'string' || value === 'binary') this.#dictionary = new BytesDictionary()
-    else if (value !== 'bool') this.#dictionary = dictionaryOf(value, valueBytes)
+    else if (value !== 'bool') this.#dictionary = dictionaries.of(value, valueBytes)
     this.#plainMode = this.#dictionary === undefined
     this.#beginBatch()
   }
@@ -206,7 +213,7 @@ export class ColumnWriter {
   #numbersPage(): Uint8Array[] {
     const width = this.#bitWidth()
     const runs = new RunEncoder(width, this.#numberCount + 64)
-    for (let i = 0; i < this.#numberCount; i++) runs.put(this.#numbers[i] as number)
+    runs.putAll(this.#numbers, this.#numberCount)
     return [Uint8Array.of(width), runs.end()]
   }
 

@@ -13,6 +13,10 @@ export interface Dictionary {
 
 /** No number yet. */
 const EMPTY = -1
+/** Values that there is room for at first. */
+const FIRST = 8 * 1024
+/** Values of a table that is not kept for the next column. */
+const KEPT = 64 * 1024
 
 const mixed = (word: number): number => {
   const once = Math.imul(word ^ (word >>> 16), 0x45d9f3b)
@@ -22,14 +26,20 @@ const mixed = (word: number): number => {
 /** Values of one or two bytes: a table of all that there can be. They are stored as 32-bit numbers, float16 as it is. */
 class SmallDictionary implements Dictionary {
   size = 0
-  readonly #dtype: DType
+  #dtype: DType = 'uint8'
   readonly #numbers: Int32Array
   readonly #values: Uint16Array
 
-  constructor(dtype: DType, valueBytes: number) {
-    this.#dtype = dtype
+  constructor(valueBytes: number) {
     this.#numbers = new Int32Array(256 ** valueBytes).fill(EMPTY)
     this.#values = new Uint16Array(256 ** valueBytes)
+  }
+
+  begin(dtype: DType): this {
+    for (let number = 0; number < this.size; number++) this.#numbers[this.#values[number] as number] = EMPTY
+    this.size = 0
+    this.#dtype = dtype
+    return this
   }
 
   get bytes(): number {
@@ -70,12 +80,19 @@ class WordDictionary implements Dictionary {
   size = 0
   readonly #words: number
   /** Numbers at the places where their values' bits lead; as many free places as taken ones, or more. */
-  #table = new Int32Array(4096).fill(EMPTY)
+  #table: Int32Array
   #values: Uint32Array
 
   constructor(valueBytes: number) {
     this.#words = valueBytes / 4
-    this.#values = new Uint32Array(2048 * this.#words)
+    this.#table = new Int32Array(2 * FIRST)
+    this.#values = new Uint32Array(FIRST * this.#words)
+  }
+
+  begin(): this {
+    this.size = 0
+    this.#table.fill(EMPTY)
+    return this
   }
 
   get bytes(): number {
@@ -177,6 +194,20 @@ export class BytesDictionary {
   }
 }
 
-export function dictionaryOf(dtype: DType, valueBytes: number): Dictionary {
-  return valueBytes <= 2 ? new SmallDictionary(dtype, valueBytes) : new WordDictionary(valueBytes)
+/** Dictionaries that are used for one column after the other: one at a time of each size of value. */
+export class Dictionaries {
+  readonly #small = new Map<number, SmallDictionary>()
+  readonly #words = new Map<number, WordDictionary>()
+
+  of(dtype: DType, valueBytes: number): Dictionary {
+    if (valueBytes <= 2) {
+      const small = this.#small.get(valueBytes) ?? new SmallDictionary(valueBytes)
+      this.#small.set(valueBytes, small)
+      return small.begin(dtype)
+    }
+    const known = this.#words.get(valueBytes)
+    const words = known !== undefined && known.size <= KEPT ? known : new WordDictionary(valueBytes)
+    this.#words.set(valueBytes, words)
+    return words.begin()
+  }
 }

@@ -1,6 +1,6 @@
 import type { Decompress } from './decompress.ts'
 import type { PageHeader } from './page-header.ts'
-import { DamagedPage, plainValues, readValues, type Values } from './page-values.ts'
+import { DamagedPage, plainValues, type Room, readValues, type Values } from './page-values.ts'
 import { decodeRuns } from './runs.ts'
 import type { Leaf } from './schema.ts'
 
@@ -26,13 +26,30 @@ function readLevels(page: Uint8Array, at: number, end: number, most: number, cou
   return levels
 }
 
-/** Levels with their length before them. */
+/** Whether the levels are one run of the highest: nothing is null, as mostly. */
+function allOf(page: Uint8Array, at: number, end: number, most: number, count: number): boolean {
+  let head = 0
+  let next = at
+  for (let scale = 1, byte = 128; byte > 127 && next < end && scale < 2 ** 35; scale *= 128) {
+    byte = page[next++] as number
+    head += (byte & 127) * scale
+  }
+  return head === 2 * count && most < 256 && next < end && page[next] === most
+}
+
+/** Levels with their length before them; undefined where they are the highest ones all. */
 function measuredLevels(page: Uint8Array, at: number, most: number, count: number): Levels {
   if (most === 0) return { levels: undefined, end: at }
   const length = at + 4 <= page.length ? new DataView(page.buffer, page.byteOffset).getUint32(at, true) : -1
   if (length < 0 || length > page.length - at - 4) throw new DamagedPage('its levels do not lie in it')
   const end = at + 4 + length
-  return { levels: readLevels(page, at + 4, end, most, count), end }
+  return { levels: allOf(page, at + 4, end, most, count) ? undefined : readLevels(page, at + 4, end, most, count), end }
+}
+
+/** All of them: that every entry goes on with a row is no levels to leave out. */
+function repetitionLevels(page: Uint8Array, most: number, count: number): Levels {
+  const { levels, end } = measuredLevels(page, 0, most, count)
+  return { levels: levels ?? (most === 0 ? undefined : new Uint8Array(count).fill(most)), end }
 }
 
 /** Of the values that are there; the levels only where one is not. */
@@ -59,7 +76,9 @@ function plainPage(stored: Uint8Array, plainBytes: number, decompress: Decompres
 }
 
 export function readDictionary(leaf: Leaf, header: PageHeader, stored: Uint8Array, decompress: Decompress): Values {
-  return plainValues(leaf, plainPage(stored, header.plainBytes, decompress), 0, header.values)
+  const values = plainValues(leaf, plainPage(stored, header.plainBytes, decompress), 0, header.values)
+  // Memory of its own begins where a word does.
+  return { ...values, bytes: values.bytes.slice() }
 }
 
 export function readData(
@@ -68,15 +87,16 @@ export function readData(
   stored: Uint8Array,
   decompress: Decompress,
   dictionary: Values | undefined,
+  room: Room = (bytes) => new Uint8Array(bytes),
 ): PageData {
   const { maxDefinition, maxRepetition } = leaf
   const { values: entries, encoding } = header
   if (header.kind === 'data') {
     const page = plainPage(stored, header.plainBytes, decompress)
-    const rows = measuredLevels(page, 0, maxRepetition, entries)
+    const rows = repetitionLevels(page, maxRepetition, entries)
     const there = measuredLevels(page, rows.end, maxDefinition, entries)
     const { count, ...definition } = present(there.levels, maxDefinition, entries)
-    const values = readValues(leaf, encoding, page, there.end, count, dictionary)
+    const values = readValues(leaf, encoding, page, there.end, count, dictionary, room)
     return { entries, values, ...(rows.levels && { repetition: rows.levels }), ...definition }
   }
   const { repetitionBytes, definitionBytes } = header
@@ -87,6 +107,6 @@ export function readData(
   const rest = stored.subarray(levelBytes)
   const plainBytes = header.plainBytes - levelBytes
   const page = header.compressed && plainBytes > 0 ? plainPage(rest, plainBytes, decompress) : rest
-  const values = readValues(leaf, encoding, page, 0, count, dictionary)
+  const values = readValues(leaf, encoding, page, 0, count, dictionary, room)
   return { entries, values, ...(repetition && { repetition }), ...definition }
 }

@@ -21,6 +21,9 @@ export interface Values {
   readonly count: number
 }
 
+/** Memory for so many bytes, at the beginning of a word: that in which values will lie, where that is known. */
+export type Room = (bytes: number) => Uint8Array
+
 /** Thrown for pages that hold less than they say, or other than they may. */
 export class DamagedPage extends Error {}
 /** Thrown for what is right and not read here. */
@@ -34,6 +37,7 @@ export function readValues(
   at: number,
   count: number,
   dictionary: Values | undefined,
+  room: Room,
 ): Values {
   switch (encoding) {
     case PLAIN:
@@ -41,7 +45,7 @@ export function readValues(
     case PLAIN_DICTIONARY:
     case RLE_DICTIONARY:
       if (dictionary === undefined) throw new DamagedPage('a page without its dictionary')
-      return fromDictionary(leaf, page, at, count, dictionary)
+      return fromDictionary(leaf, page, at, count, dictionary, room)
     case RLE:
       return bools(leaf, page, at, count)
     default:
@@ -98,45 +102,64 @@ function byteArrays(page: Uint8Array, start: number, count: number): Values {
   return { bytes: bytes.subarray(0, end), offsets, count }
 }
 
-function fromDictionary(leaf: Leaf, page: Uint8Array, at: number, count: number, dictionary: Values): Values {
+/** Numbers of a page that are decoded into the same memory as those of the page before: a page is decoded without a pause. */
+const KEPT_NUMBERS = 1024 * 1024
+let kept = new Uint32Array(0)
+
+function roomForNumbers(count: number): Uint32Array {
+  if (count > KEPT_NUMBERS) return new Uint32Array(count)
+  if (kept.length < count) kept = new Uint32Array(Math.min(KEPT_NUMBERS, 2 * count))
+  return kept.subarray(0, count)
+}
+
+function fromDictionary(
+  leaf: Leaf,
+  page: Uint8Array,
+  at: number,
+  count: number,
+  dictionary: Values,
+  room: Room,
+): Values {
   const bitWidth = count === 0 ? 0 : (page[at] ?? 255)
   if (bitWidth > 32) throw new DamagedPage(`numbers of ${bitWidth} bits`)
-  const numbers = new Uint32Array(count)
-  if (bitWidth > 0 && decodeRuns(page, at + 1, page.length, bitWidth, numbers, count) === undefined)
+  const numbers = roomForNumbers(count)
+  if (bitWidth === 0) numbers.fill(0)
+  else if (decodeRuns(page, at + 1, page.length, bitWidth, numbers, count) === undefined)
     throw new DamagedPage(`${count} numbers do not lie in it`)
   let most = -1
   for (let i = 0; i < count; i++) if ((numbers[i] as number) > most) most = numbers[i] as number
   if (most >= dictionary.count) throw new DamagedPage(`value ${most} of a dictionary of ${dictionary.count}`)
-  return dictionary.offsets === undefined
-    ? gatherFixed(leaf.valueBytes, numbers, dictionary)
-    : gatherBytes(numbers, dictionary)
+  if (dictionary.offsets !== undefined) return gatherBytes(numbers, dictionary)
+  const bytes = room(count * leaf.valueBytes)
+  gatherFixed(leaf.valueBytes, numbers, dictionary.bytes, bytes)
+  return { bytes, count }
 }
 
-function gatherFixed(valueBytes: number, numbers: Uint32Array, { bytes }: Values): Values {
+const words = (bytes: Uint8Array): Uint32Array => new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
+
+function gatherFixed(valueBytes: number, numbers: Uint32Array, values: Uint8Array, out: Uint8Array): void {
   const count = numbers.length
-  const out = new Uint8Array(count * valueBytes)
-  if (valueBytes === 4 && bytes.byteOffset % 4 === 0) {
-    const from = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
-    const to = new Uint32Array(out.buffer)
+  if (valueBytes === 4) {
+    const from = words(values)
+    const to = words(out)
     for (let i = 0; i < count; i++) to[i] = from[numbers[i] as number] as number
-  } else if (valueBytes === 8 && bytes.byteOffset % 4 === 0) {
+  } else if (valueBytes === 8) {
     // As words: a double that is loaded and stored may lose what a NaN carries.
-    const from = new Uint32Array(bytes.buffer, bytes.byteOffset, bytes.length >> 2)
-    const to = new Uint32Array(out.buffer)
+    const from = words(values)
+    const to = words(out)
     for (let i = 0; i < count; i++) {
       const word = 2 * (numbers[i] as number)
       to[2 * i] = from[word] as number
       to[2 * i + 1] = from[word + 1] as number
     }
   } else if (valueBytes === 1) {
-    for (let i = 0; i < count; i++) out[i] = bytes[numbers[i] as number] as number
+    for (let i = 0; i < count; i++) out[i] = values[numbers[i] as number] as number
   } else {
     for (let i = 0, at = 0; i < count; i++) {
       const from = (numbers[i] as number) * valueBytes
-      for (let byte = 0; byte < valueBytes; byte++) out[at++] = bytes[from + byte] as number
+      for (let byte = 0; byte < valueBytes; byte++) out[at++] = values[from + byte] as number
     }
   }
-  return { bytes: out, count }
 }
 
 function gatherBytes(numbers: Uint32Array, { bytes, offsets }: Values): Values {

@@ -34,6 +34,20 @@ export class RunEncoder {
     if (this.#buffered === 8) this.#endGroup()
   }
 
+  /** The first `count` of `values`. */
+  putAll(values: Uint32Array, count: number): void {
+    for (let i = 0; i < count; ) {
+      // Eight values that are not the same are packed, unless a run could still end among them.
+      const ready = this.#buffered === 0 && this.#repeats === 0 && i + 8 <= count
+      if (ready && values[i] !== values[i + 7]) {
+        this.#packGroup(values, i)
+        this.#current = values[i + 7] as number
+        i += 8
+        if (this.#packed / 8 >= MAX_GROUPS) this.#closePacked()
+      } else this.put(values[i++] as number)
+    }
+  }
+
   putRun(value: number, count: number): void {
     let left = count
     for (; left > 0 && !(this.#current === value && this.#repeats >= 8); left--) this.put(value)
@@ -47,7 +61,7 @@ export class RunEncoder {
       if (this.#repeats > 0 && run) this.#endRun()
       else {
         if (this.#buffered > 0) this.#group.fill(0, this.#buffered)
-        if (this.#buffered > 0) this.#packGroup()
+        if (this.#buffered > 0) this.#packGroup(this.#group, 0)
         this.#closePacked()
       }
     }
@@ -61,7 +75,7 @@ export class RunEncoder {
       this.#closePacked()
       return
     }
-    this.#packGroup()
+    this.#packGroup(this.#group, 0)
     if (this.#packed / 8 >= MAX_GROUPS) this.#closePacked()
     this.#repeats = 0
   }
@@ -75,22 +89,27 @@ export class RunEncoder {
     this.#repeats = 0
   }
 
-  #packGroup(): void {
+  /** Eight values from the `first` on. */
+  #packGroup(values: Uint32Array, first: number): void {
     if (this.#head < 0) {
       this.#head = this.#length
       this.#push(0)
     }
     this.#room(this.#width)
+    const out = this.#out
+    const width = this.#width
+    let at = this.#length
     let word = 0
     let bits = 0
-    for (let i = 0; i < 8; i++) {
-      word |= (this.#group[i] as number) << bits
-      bits += this.#width
+    for (let i = first; i < first + 8; i++) {
+      word |= (values[i] as number) << bits
+      bits += width
       for (; bits >= 8; bits -= 8) {
-        this.#out[this.#length++] = word & 0xff
+        out[at++] = word & 0xff
         word >>>= 8
       }
     }
+    this.#length = at
     this.#packed += 8
     this.#buffered = 0
   }

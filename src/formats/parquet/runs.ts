@@ -4,7 +4,7 @@
  * Reads `count` values of `bitWidth` bits that lie from `at` to `end`; `onRun` gets what repeats, `onPacked` where groups
  * of eight lie, of which the last may reach beyond `count`. False where the bytes end before, or hold more than they may.
  */
-export function readRuns(
+function readRuns(
   bytes: Uint8Array,
   at: number,
   end: number,
@@ -45,7 +45,7 @@ export function readRuns(
 }
 
 /** Unpacks values of up to 32 bits that lie from byte `at` on. */
-export function unpack(
+function unpack(
   bytes: Uint8Array,
   at: number,
   bitWidth: number,
@@ -66,16 +66,16 @@ export function unpack(
     return
   }
   const mask = 2 ** bitWidth - 1
-  let word = 0
-  let bits = 0
-  for (let i = from; i < to; i++) {
-    while (bits < bitWidth) {
-      word |= (bytes[at++] as number) << bits
-      bits += 8
-    }
-    out[i] = word & mask
-    word >>>= bitWidth
-    bits -= bitWidth
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  // A word of four bytes holds 24 bits from any bit of its first byte on.
+  const whole = Math.min(to, from + Math.max(0, Math.floor(((bytes.length - at - 4) * 8) / bitWidth)))
+  let bit = 0
+  let i = from
+  for (; i < whole; i++, bit += bitWidth) out[i] = (view.getUint32(at + (bit >> 3), true) >>> (bit & 7)) & mask
+  for (; i < to; i++, bit += bitWidth) {
+    let word = 0
+    for (let byte = 3; byte >= 0; byte--) word = (word << 8) | (bytes[at + (bit >> 3) + byte] ?? 0)
+    out[i] = (word >>> (bit & 7)) & mask
   }
 }
 

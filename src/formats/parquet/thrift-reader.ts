@@ -117,16 +117,19 @@ export class ThriftReader {
       case FALSE:
         return
       case BYTE:
-        return this.#pass(1)
+        this.#pass(1)
+        return
       case I16:
       case I32:
       case I64:
         this.#varint()
         return
       case DOUBLE:
-        return this.#pass(8)
+        this.#pass(8)
+        return
       case BINARY:
-        return this.#pass(this.#varint())
+        this.#pass(this.#varint())
+        return
       case LIST:
       case SET: {
         const [count, of] = this.#listHead()
@@ -144,7 +147,8 @@ export class ThriftReader {
         return
       }
       case STRUCT:
-        return this.struct(() => {})
+        this.struct(() => {})
+        return
       default:
         throw this.#broken(this.at)
     }

@@ -8,6 +8,7 @@ import { codecOf } from './codec.ts'
 import { ColumnValues } from './column-values.ts'
 import { ColumnWriter } from './column-writer.ts'
 import { type ColumnPlan, columnsBytes, planColumns } from './columns.ts'
+import { Dictionaries } from './dictionary.ts'
 import { putSchema } from './schema-writer.ts'
 import { ThriftWriter } from './thrift-writer.ts'
 
@@ -44,8 +45,8 @@ export function describe(layout: FileLayout): Description {
  */
 export async function writeParquet(sink: ByteSink, layout: FileLayout, content: Content): Promise<void> {
   const { columns, rowGroup } = describe(layout)
-  const codec = codecOf(layout.options)
   const out = new Pieces(sink)
+  const tools = { codec: codecOf(layout.options), out, dictionaries: new Dictionaries() }
   const values = new ColumnValues(columns, content)
   const groups: Uint8Array[] = []
   await out.put(MAGIC)
@@ -57,7 +58,7 @@ export async function writeParquet(sink: ByteSink, layout: FileLayout, content: 
     let storedBytes = 0
     for (const { column, blocks } of values.of(first, rows)) {
       const written = await withSpool(spoolBytes(column, rows), async (spool) => {
-        const writer = new ColumnWriter(column, rows, codec, out, spool)
+        const writer = new ColumnWriter(column, rows, tools, spool)
         for (const { bytes, count } of blocks) await writer.add(bytes, count)
         return writer.end()
       })
