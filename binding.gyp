@@ -72,6 +72,8 @@
         "native/src/page_cache_binding.cc",
         "native/src/pool.cc",
         "native/src/promise_task.cc",
+        "native/src/random_binding.cc",
+        "native/src/random_content.cc",
         "native/src/resampler.cc",
         "native/src/slab.cc",
         "native/src/slot.cc",

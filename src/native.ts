@@ -180,6 +180,22 @@ export interface DirectWrite extends DirectMethod, DirectAlignment {
 /** Columns of the numbers of `readCached`. */
 export const CACHED_READ = { inode: 0, size: 1, modified: 2 } as const
 
+/** Columns of the numbers that describe random content; what they are stands in native/src/random_content.h. */
+export const RANDOM_CONTENT = {
+  seed: 0,
+  file: 1,
+  type: 2,
+  block: 3,
+  period: 4,
+  random: 5,
+  unique: 6,
+  first: 7,
+  recordBlocks: 8,
+} as const
+
+/** Its column `type`. */
+export const RANDOM_TYPE = { bits: 0, flags: 1, float16: 2, bfloat16: 3, float32: 4, float64: 5 } as const
+
 /** Why a sample has no other form. */
 export type Refusal = Pick<NativeFault, 'code' | 'reason'>
 
@@ -268,6 +284,10 @@ interface Addon {
   advise(fd: number, advice: 'sequential' | 'random'): void
   /** Drops the clean pages of a range from the page cache. Length 0: to the end. */
   dropFilePages(fd: number, offset: number, length: number): Promise<void>
+  /** Fills with the bytes of a record from `offset` on. `content`: the numbers of RANDOM_CONTENT. */
+  fillRandom(bytes: Uint8Array, content: Float64Array, record: number, offset: number): void
+  /** Where bytes first differ from those; -1 where they do not. */
+  randomDifference(bytes: Uint8Array, content: Float64Array, record: number, offset: number): number
   /** Scratch memory that the pool's threads hold now, in bytes. */
   scratchBytes(): number
 }

@@ -84,6 +84,9 @@ using RansEntry = uint32_t;
 // `ransSymbols` reads contexts, and writes symbols, up to this many behind the last.
 inline constexpr size_t kRansPadding = 16;
 
+// What elements of random content are: whole numbers of any size, of all bits; 0 or 1; or uniform in [0, 1).
+enum class RandomType : uint8_t { bits, flags, float16, bfloat16, float32, float64 };
+
 struct Kernels {
   const char* name;  // "scalar" "sse4" "avx2" "avx512" "neon"
 
@@ -153,6 +156,11 @@ struct Kernels {
   // to lane i % 16 and context contexts[k][i] (only its lower 4 bits count). False where the words do not suffice.
   bool (*ransSymbols)(RansStream* streams, size_t count, const RansEntry* table, const uint8_t* const* contexts,
                       const size_t* n, uint8_t* const* out);
+
+  // n words of the random stream of `key` (three words) from its word `first` on, lowest byte first; any alignment.
+  void (*randomWords)(const uint32_t* key, uint32_t first, size_t n, uint8_t* out);
+  // n random bytes, a multiple of 8, become elements.
+  void (*randomElements)(RandomType type, size_t n, uint8_t* bytes);
 };
 
 extern const Kernels kScalarKernels;

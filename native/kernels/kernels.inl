@@ -1,5 +1,5 @@
 // The SIMD kernels, written once over the operations of one instruction set. A kernels_*.cc includes its ops_*.h, then
-// the expand_*.inl that fits it and this file, which includes dct.inl, and publishes simdTable().
+// the expand_*.inl that fits it and this file, which includes dct.inl and random.inl, and publishes simdTable().
 //
 // HAZARD: the including file is compiled for an instruction set that not every machine has. A function or template with
 // external linkage emitted there could be the copy that the linker keeps for all callers, so everything here and in
@@ -22,6 +22,7 @@
 //   evenBytes oddBytes          of every word its lower, its upper byte, zero extended; packWordsUnsigned: to 0 .. 255
 //   storeHalves(p, q, v)        the lower 8 bytes of every lane to p, the upper ones to q
 //   dotPairs                    a0*b0 + a1*b1 of neighbouring words
+//   multiplyInts shiftIntsDown  of ints without sign, modulo 2^32; loadInts storeInts: any address
 //   storeBlockAsWords           16 ints of 4 / kLanes registers; storeSums: the sum of each of four registers
 //   storeWordsAsBytes           clamped to 0 .. 255; storeFloatsAsHalves: ties to even
 
@@ -241,6 +242,7 @@ void normalizeF16(const uint8_t* in, size_t n, const float* scale, const float* 
 }  // namespace headrace
 
 #include "dct.inl"
+#include "random.inl"
 
 namespace headrace {
 namespace {
@@ -269,6 +271,8 @@ constexpr Kernels simdTable(const char* name) {
       .joinNibbles = joinNibbles,
       .huffmanBlock = scalar::huffmanBlock,
       .ransSymbols = ransSymbols,
+      .randomWords = randomWords,
+      .randomElements = scalar::randomElements,
   };
 }
 

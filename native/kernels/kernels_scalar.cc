@@ -3,6 +3,7 @@
 #include "scalar_dct.h"
 #include "scalar_huffman.h"
 #include "scalar_pack.h"
+#include "scalar_random.h"
 #include "scalar_rans.h"
 
 namespace headrace {
@@ -41,6 +42,8 @@ constinit const Kernels kScalarKernels = {
     .joinNibbles = scalar::joinNibbles,
     .huffmanBlock = scalar::huffmanBlock,
     .ransSymbols = scalar::ransSymbols,
+    .randomWords = scalar::randomWords,
+    .randomElements = scalar::randomElements,
 };
 
 }  // namespace headrace

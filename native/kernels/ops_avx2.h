@@ -6,6 +6,7 @@
 #include "scalar_dct.h"
 #include "scalar_huffman.h"
 #include "scalar_pack.h"
+#include "scalar_random.h"
 
 namespace headrace {
 namespace {
@@ -87,6 +88,12 @@ inline void storeHalves(uint8_t* p, uint8_t* q, Bytes v) {
 inline Ints subtractInts(Ints a, Ints b) { return _mm256_sub_epi32(a, b); }
 inline Ints setInts(int32_t v) { return _mm256_set1_epi32(v); }
 inline Ints addInts(Ints a, Ints b) { return _mm256_add_epi32(a, b); }
+inline Ints multiplyInts(Ints a, Ints b) { return _mm256_mullo_epi32(a, b); }
+inline Ints xorInts(Ints a, Ints b) { return _mm256_xor_si256(a, b); }
+template <int bits>
+inline Ints shiftIntsDown(Ints v) { return _mm256_srli_epi32(v, bits); }
+inline Ints loadInts(const int32_t* p) { return loadBytes(reinterpret_cast<const uint8_t*>(p)); }
+inline void storeInts(uint8_t* p, Ints v) { storeBytes(p, v); }
 inline Ints dotPairs(Words a, Words b) { return _mm256_madd_epi16(a, b); }
 template <int bits>
 inline Ints shiftIntsRight(Ints v) { return _mm256_srai_epi32(v, bits); }

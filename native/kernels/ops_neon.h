@@ -6,6 +6,7 @@
 #include "scalar_dct.h"
 #include "scalar_huffman.h"
 #include "scalar_pack.h"
+#include "scalar_random.h"
 
 namespace headrace {
 namespace {
@@ -77,6 +78,12 @@ inline void storeHalves(uint8_t* p, uint8_t* q, Bytes v) {
 inline Ints subtractInts(Ints a, Ints b) { return vsubq_s32(a, b); }
 inline Ints setInts(int32_t v) { return vdupq_n_s32(v); }
 inline Ints addInts(Ints a, Ints b) { return vaddq_s32(a, b); }
+inline Ints multiplyInts(Ints a, Ints b) { return vmulq_s32(a, b); }
+inline Ints xorInts(Ints a, Ints b) { return veorq_s32(a, b); }
+template <int bits>
+inline Ints shiftIntsDown(Ints v) { return vreinterpretq_s32_u32(vshrq_n_u32(vreinterpretq_u32_s32(v), bits)); }
+inline Ints loadInts(const int32_t* p) { return vld1q_s32(p); }
+inline void storeInts(uint8_t* p, Ints v) { vst1q_u8(p, vreinterpretq_u8_s32(v)); }
 inline Ints dotPairs(Words a, Words b) {
   return vpaddq_s32(vmull_s16(vget_low_s16(a), vget_low_s16(b)), vmull_high_s16(a, b));
 }

@@ -57,5 +57,6 @@ NAPI_MODULE_INIT() {
   bindYuv420(env, exports);
   bindDirect(env, exports);
   bindPageCache(env, exports);
+  bindRandom(env, exports);
   return exports;
 }

@@ -1,5 +1,6 @@
 // What one 187x187 -> 224x224 RGB crop costs (deinterleave, horizontal, vertical, interleave; one thread, everything in
-// cache) with each table, and the plan of its two axes, which a random crop builds anew. Least of many runs.
+// cache) with each table, and the plan of its two axes, which a random crop builds anew; and how fast random content is
+// made. Least of many runs.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include <random>
 #include <vector>
 
+#include "../src/random_content.h"
 #include "resize.h"
 
 using namespace headrace;
@@ -57,5 +59,17 @@ int main() {
     if (t == 0) scalarTime = resizeTime;
     std::printf("%-7s resize %8.0f ns (%4.1f times scalar)  normalize f32 %7.0f ns  f16 %7.0f ns\n", kernels.name,
                 resizeTime, scalarTime / resizeTime, f32Time, f16Time);
+  }
+
+  std::vector<uint8_t> content(1 << 20);
+  const char* names[] = {"bits", "flags", "float16", "bfloat16", "float32", "float64"};
+  for (size_t t = 0; t < count; ++t) {
+    std::printf("%-7s random GB/s", tables[t]->name);
+    for (size_t type = 0; type < 6; ++type) {
+      const RandomContent random{.type = RandomType(type)};
+      const double time = leastNanoseconds([&] { random.fill(*tables[t], 0, 0, content); });
+      std::printf("  %s %.1f", names[type], double(content.size()) / time);
+    }
+    std::printf("\n");
   }
 }
