@@ -43,6 +43,11 @@ const SCHEMES: Readonly<Record<string, Scheme>> = {
       return new (await import('./memory.ts')).MemoryStore(location)
     },
   },
+  null: {
+    options: ['size', 'fill'],
+    container: 1,
+    open: async (location, options) => new (await import('./null/null.ts')).NullStore(location, options),
+  },
   az: {
     options: [...AZ_URL_OPTIONS, 'workers'],
     container: 2,
