@@ -48,6 +48,8 @@ export type { Dataset, Field, FieldKind, Locations, ReadOptions, Sample, Schema,
 export { discoverRank, type Environment, type RankInfo, type RankSource } from './distributed/rank.ts'
 export type { DType, Tensor, TypedArray } from './dtype.ts'
 export { type ErrorCode, type ErrorDetails, HeadraceError, isHeadraceError } from './errors.ts'
+export type { Column, Compression, FileLayout, FormatName, FormatOptions, Sidecar } from './formats/types.ts'
+export * from './generate/index.ts'
 export { Histogram, type HistogramData, type Percentiles } from './histogram.ts'
 export type {
   Batch,

@@ -1,0 +1,112 @@
+import { isHeadraceError } from '../errors.ts'
+import type { FileLayout, FormatName, RecordFormat } from '../formats/types.ts'
+import type { CallOptions, Store } from '../storage/types.ts'
+import { contentOf } from './content.ts'
+import type { DataSet } from './data-set.ts'
+import { openStored, storedSource } from './open-stored.ts'
+import { filesOf, type Share } from './plan.ts'
+
+/** Formats that keep a record as it is have the first one behind a header that is shorter than this. */
+const HEAD = 16 * 1024
+/** Of the first record: so many random bytes are nowhere by chance. */
+const PRINT = 32
+
+/** Looked up at once. */
+const HEADS = 64
+
+/** In these the first record stands as it is, somewhere near the beginning. */
+const PLAIN: ReadonlySet<FormatName> = new Set([
+  'npz',
+  'npy',
+  'hdf5',
+  'tfrecord',
+  'indexed_binary',
+  'mmap_indexed_binary',
+])
+
+/** Whether the first bytes of the first record can be looked for: neither compressed nor scattered. */
+function hasPrint(name: FormatName, { options, samples }: FileLayout): boolean {
+  const { compression = 'none', chunkDims = [], maxShape = [] } = options
+  // The samples of an array lie in its last dimension: their elements alternate.
+  const alternate = (name === 'npz' || name === 'npy') && samples > 1
+  return PLAIN.has(name) && compression === 'none' && chunkDims.length + maxShape.length === 0 && !alternate
+}
+
+/**
+ * Whether a file of the set is there and is what would be written: of the right size, where that is known beforehand,
+ * with the first bytes of its first record where those stand in it as they are; otherwise one that opens and says that
+ * it has such records. Of a file hardly more than the beginning is read.
+ */
+export async function isWritten(
+  set: DataSet,
+  format: RecordFormat,
+  store: Store,
+  index: number,
+  call: CallOptions = {},
+): Promise<boolean> {
+  const { key, layout } = set.file(index)
+  const info = await store.head(key, call)
+  if (info === undefined) return false
+  const size = format.fileBytes(layout)
+  if (size !== undefined && size !== info.size) return false
+  for (const sidecar of set.sidecarKeys(index, format)) {
+    const beside = await store.head(sidecar, call)
+    if (beside === undefined || beside.size === 0) return false
+  }
+  if (size === undefined) return opens(set, format, store, index, call)
+  return !hasPrint(format.name, layout) || hasContent(set, store, index, call)
+}
+
+async function hasContent(set: DataSet, store: Store, index: number, call: CallOptions): Promise<boolean> {
+  const source = await storedSource(store, set.key(index), call)
+  if (source === undefined) return false
+  const head = await source.read(0, Math.min(HEAD, source.size))
+  const print = new Uint8Array(Math.min(PRINT, set.recordBytes(index)))
+  contentOf(set, index).fill(0, 0, print)
+  return Buffer.from(head.buffer, head.byteOffset, head.length).includes(print)
+}
+
+const elements = (sides: readonly number[]) => sides.reduce((product, side) => product * side, 1)
+
+async function opens(
+  set: DataSet,
+  format: RecordFormat,
+  store: Store,
+  index: number,
+  call: CallOptions,
+): Promise<boolean> {
+  const { samples, shape } = set.file(index).layout
+  try {
+    const reader = await openStored(set, format, store, index, call)
+    if (reader === undefined) return false
+    await reader.close()
+    // Formats differ in whether a side of 1 is one.
+    return reader.samples === samples && elements(reader.shape) === elements(shape)
+  } catch (error) {
+    // A damaged file is one that is not written yet; a store that cannot be read is another matter.
+    if (isHeadraceError(error, 'E_CORRUPT') || isHeadraceError(error, 'E_UNSUPPORTED')) return false
+    throw error
+  }
+}
+
+/** Files of a share that are there, whatever they hold, and their bytes. */
+export async function presentFiles(
+  set: DataSet,
+  store: Store,
+  share: Share,
+  signal: AbortSignal,
+): Promise<{ readonly files: number; readonly bytes: number }> {
+  const all = filesOf(set, share)
+  let files = 0
+  let bytes = 0
+  for (let first = 0; first < all; first += HEADS) {
+    const keys = Array.from({ length: Math.min(HEADS, all - first) }, (_, i) =>
+      set.key(share.rank + share.size * (first + i)),
+    )
+    for (const info of await Promise.all(keys.map((key) => store.head(key, { signal })))) {
+      files += info === undefined ? 0 : 1
+      bytes += info?.size ?? 0
+    }
+  }
+  return { files, bytes }
+}

@@ -1,0 +1,6 @@
+export { DataSet, type WithSidecars } from './data-set.ts'
+export { type GenerateOptions, type GenerateProgress, type GenerateReport, generate } from './generate.ts'
+export { hollowStore } from './hollow.ts'
+export type { PlannedBytes } from './plan.ts'
+export type { DataSetSpec, PlannedFile, RecordSpec, Split } from './types.ts'
+export { type VerifyReport, verifyFile } from './verify.ts'

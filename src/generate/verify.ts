@@ -1,0 +1,97 @@
+import { HeadraceError } from '../errors.ts'
+import { recordFormat } from '../formats/records.ts'
+import type { ByteSink, RecordFormat } from '../formats/types.ts'
+import type { CallOptions, Store } from '../storage/types.ts'
+import { contentOf } from './content.ts'
+import { DataSet } from './data-set.ts'
+import { openStored, storedSource } from './open-stored.ts'
+import type { DataSetSpec } from './types.ts'
+
+export interface VerifyReport {
+  readonly samples: number
+  /** Decoded. */
+  readonly bytes: number
+}
+
+/** What is read back is not what was written: pictures are compared as files. */
+const LOSSY = new Set(['jpeg'])
+
+/** Bytes of a stored file that are compared at once. */
+const PIECE = 1024 * 1024
+
+/**
+ * Compares a stored file with what the set says that it holds: every record, decoded. E_NOT_FOUND where it is missing,
+ * E_CORRUPT with file, sample and byte where it differs or cannot be read.
+ */
+export async function verifyFile(
+  of: DataSet | DataSetSpec,
+  index: number,
+  store: Store,
+  call: CallOptions = {},
+): Promise<VerifyReport> {
+  const set = of instanceof DataSet ? of : new DataSet(of)
+  const format = await recordFormat(set.spec.format)
+  if (format.name === 'synthetic' || LOSSY.has(format.name)) return compareFiles(set, format, index, store, call)
+  const { key, layout } = set.file(index)
+  const reader = await openStored(set, format, store, index, call)
+  if (reader === undefined) throw notThere(store, key)
+  try {
+    if (reader.samples !== layout.samples)
+      throw new HeadraceError(
+        'E_CORRUPT',
+        `${store.url}/${key} has ${reader.samples} samples, and should have ${layout.samples}`,
+        { key },
+      )
+    const recordBytes = set.recordBytes(index)
+    const content = contentOf(set, index)
+    const into = new Uint8Array(recordBytes)
+    for (let sample = 0; sample < layout.samples; sample++) {
+      const length = await reader.read(sample, into)
+      const wrong = content.difference(sample, 0, into.subarray(0, length))
+      if (wrong >= 0 || length !== recordBytes) throw differs(store, key, sample, wrong >= 0 ? wrong : length)
+    }
+    return { samples: layout.samples, bytes: layout.samples * recordBytes }
+  } finally {
+    await reader.close()
+  }
+}
+
+function notThere(store: Store, key: string): HeadraceError {
+  return new HeadraceError('E_NOT_FOUND', `${store.url}/${key} is not there`, { key })
+}
+
+function differs(store: Store, key: string, sample: number, offset: number): HeadraceError {
+  return new HeadraceError(
+    'E_CORRUPT',
+    `sample ${sample} of ${store.url}/${key} is not what was generated, from its byte ${offset} on`,
+    { key, sample, offset, hint: 'was it generated with this seed, or by another program?' },
+  )
+}
+
+/** Writes the file again, to nowhere, and compares its bytes with those that are stored. */
+async function compareFiles(
+  set: DataSet,
+  format: RecordFormat,
+  index: number,
+  store: Store,
+  call: CallOptions,
+): Promise<VerifyReport> {
+  const { key, layout } = set.file(index)
+  const source = await storedSource(store, key, call)
+  if (source === undefined) throw notThere(store, key)
+  let at = 0
+  const compare: ByteSink = {
+    write: async (chunk) => {
+      for (let from = 0; from < chunk.length; from += PIECE) {
+        const expected = chunk.subarray(from, from + PIECE)
+        const found = await source.read(at, Math.min(expected.length, source.size - at))
+        if (Buffer.compare(found, expected) !== 0) throw differs(store, key, 0, at)
+        at += expected.length
+      }
+    },
+  }
+  const nowhere: ByteSink = { write: async () => {} }
+  await format.write(compare, layout, contentOf(set, index), format.sidecars.map(() => nowhere))
+  if (at !== source.size) throw differs(store, key, 0, at)
+  return { samples: layout.samples, bytes: layout.samples * set.recordBytes(index) }
+}
