@@ -11,6 +11,7 @@ const { version } = createRequire(import.meta.url)('../../package.json') as { ve
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   cache: async () => (await import('./cache.ts')).cacheCommand(),
   bench: async () => (await import('./bench.ts')).benchCommand(),
+  generate: async () => (await import('./generate.ts')).generateCommand(),
   preview: async () => (await import('./preview.ts')).previewCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),
   dev: async () => (await import('./dev.ts')).devCommand(),
