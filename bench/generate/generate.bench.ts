@@ -1,0 +1,113 @@
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { cpus, tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { CASES, type Case, dlioOverrides, headraceFlags, quickly } from './cases.ts'
+import { type Watched, watch } from './watched.ts'
+
+/**
+ * How fast data sets are generated, by format: through the commands as users start them, ours and DLIO's by turns where
+ * HEADRACE_PEERS has `dlio-venv` with dlio_benchmark in it, into files below $HEADRACE_SCRATCH or the system's temporary
+ * folder; and to nowhere, which is what making the bytes costs. Prints one JSON document. `--quick` for a look.
+ */
+
+const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
+const COMMAND = join(root, 'dist', 'cli', 'headrace.cjs')
+const quick = process.argv.includes('--quick')
+const TURNS = quick ? 1 : 3
+const MB = 1e6
+
+const peers = process.env.HEADRACE_PEERS
+const DLIO = peers === undefined ? undefined : join(peers, 'dlio-venv', 'bin', 'dlio_benchmark')
+
+interface Measured {
+  readonly megabytesPerSecond: number
+  readonly cpuSecondsPerGB: number
+  readonly peakRssMiB: number
+}
+
+function bytesBelow(folder: string): number {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
+  return entries.reduce((sum, entry) => (entry.isFile() ? sum + statSync(join(entry.parentPath, entry.name)).size : sum), 0)
+}
+
+function rated({ seconds, cpuSeconds, peakRssBytes }: Watched, bytes: number): Measured {
+  const three = (value: number) => Number(value.toPrecision(3))
+  return {
+    megabytesPerSecond: three(bytes / MB / seconds),
+    cpuSecondsPerGB: three((cpuSeconds / bytes) * 1e9),
+    peakRssMiB: Math.round(peakRssBytes / 2 ** 20),
+  }
+}
+
+/** The best turn: everything that disturbs a program makes it slower. */
+const best = (turns: readonly Measured[]): Measured | undefined =>
+  turns.toSorted((a, b) => b.megabytesPerSecond - a.megabytesPerSecond)[0]
+
+async function toFiles(scratch: string, run: (folder: string) => Promise<Watched>): Promise<Measured> {
+  const folder = join(scratch, 'set')
+  try {
+    const watched = await run(folder)
+    return rated(watched, bytesBelow(folder))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+    rmSync(`${folder}.log`, { recursive: true, force: true })
+  }
+}
+
+async function measureCase(each: Case, scratch: string) {
+  const ours: Measured[] = []
+  const theirs: Measured[] = []
+  const dlio = DLIO !== undefined && existsSync(DLIO) ? DLIO : undefined
+  for (let turn = 0; turn < TURNS; turn++) {
+    ours.push(
+      await toFiles(scratch, (folder) =>
+        watch(process.execPath, [COMMAND, 'generate', folder, ...headraceFlags(each)], scratch),
+      ),
+    )
+    if (dlio !== undefined && each.dlio !== undefined)
+      theirs.push(await toFiles(scratch, (folder) => watch(dlio, dlioOverrides(each, folder), scratch)))
+  }
+  const headrace = best(ours)
+  const measured = best(theirs)
+  const known = measured?.megabytesPerSecond ?? each.dlio
+  const ratio = headrace === undefined || known === undefined ? undefined : headrace.megabytesPerSecond / known
+  return {
+    case: each.name,
+    headrace,
+    ...(measured === undefined ? { dlioElsewhere: each.dlio } : { dlio: measured }),
+    ...(ratio !== undefined && { ratio: Number(ratio.toPrecision(3)) }),
+  }
+}
+
+/** What one thread makes where nothing is stored: flags of the set, and bytes of it. */
+async function toNowhere(name: string, flags: readonly string[], bytes: number, scratch: string) {
+  const turns: Measured[] = []
+  for (let turn = 0; turn < TURNS; turn++) {
+    const args = [COMMAND, 'generate', 'null://x', '--threads', '1', '--overwrite', ...flags]
+    turns.push(rated(await watch(process.execPath, args, scratch), bytes))
+  }
+  return { case: name, headrace: best(turns) }
+}
+
+const scratch = mkdtempSync(join(process.env.HEADRACE_SCRATCH ?? tmpdir(), 'headrace-bench-generate-'))
+try {
+  const files = []
+  for (const each of CASES) files.push(await measureCase(quick ? quickly(each) : each, scratch))
+  const nowhere = []
+  const record = 100_000_000
+  const count = quick ? 40 : 400
+  for (const format of ['indexed_binary', 'npy', 'npz', 'tfrecord']) {
+    const flags = ['--format', format, '--record-bytes', record, '--files-train', count].map(String)
+    nowhere.push(await toNowhere(`${format}, one thread, start included`, flags, record * count, scratch))
+  }
+  console.log(
+    JSON.stringify(
+      { benchmark: 'generate', processor: cpus()[0]?.model, cores: cpus().length, node: process.version, files, nowhere },
+      null,
+      2,
+    ),
+  )
+} finally {
+  rmSync(scratch, { recursive: true, force: true })
+}
