@@ -83,6 +83,8 @@ export interface Workload {
   }
   /** AU to reach, 0 to 1. */
   readonly metricAu: number
+  /** Bytes of a sample that MB/s are counted with: `record_length_bytes`, or what `record_dims` or columns come to. */
+  readonly recordLength: number
   readonly iostatDevices: readonly string[]
   readonly profile: Profile
 }
@@ -104,6 +106,14 @@ export interface ResolvedConfig {
   readonly workload: Workload
   readonly overrides: readonly string[]
   readonly outputFolder: string
+  /** Every key that DLIO has, with what is given or its default; secrets as `***`. */
+  readonly resolved: Readonly<Record<string, unknown>>
+  /** What `openStore` needs besides the URLs. Holds credentials: for no output. */
+  readonly storageOptions: Readonly<Record<string, unknown>>
+  /** Files that say what was run, for the folder `subdir` below the output folder; null: they are not wanted. */
+  readonly hydra: { readonly subdir: string | null; readonly files: Readonly<Record<string, string>> }
+  /** `workflow.query`: the key whose value is all that is wanted. */
+  readonly query: string | null
   readonly warnings: readonly Warning[]
 }
 
