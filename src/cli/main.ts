@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   rb: async () => (await import('./buckets.ts')).rbCommand(),
   presign: async () => (await import('./presign.ts')).presignCommand(),
   inspect: async () => (await import('./inspect.ts')).inspectCommand(),
+  validate: async () => (await import('./validate.ts')).validateCommand(),
   oplog: async () => (await import('./oplog.ts')).oplogCommand(),
 }
 
