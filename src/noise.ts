@@ -1,4 +1,4 @@
-import { createCipheriv } from 'node:crypto'
+import { type Cipher, createCipheriv } from 'node:crypto'
 import { nonNegativeInteger } from './checks.ts'
 import { highWord, lowWord } from './words.ts'
 
@@ -7,16 +7,41 @@ const PAGE = 4096
 /** Of the number within a page: bytes. */
 const STAMP = 8
 
+/** Of AES. */
+const CIPHER_BLOCK = 16
+/** Enciphered at once: bytes. */
+const STEP = 2 ** 20
+
+/**
+ * Bytes that no compressor makes smaller, piece by piece: a key stream of AES-128 in counter mode, the same for the same
+ * key (16 bytes), from any offset on. Each piece is memory of its own.
+ */
+export class NoiseStream {
+  readonly #cipher: Cipher
+  readonly #zeros: Uint8Array
+
+  constructor(key: Uint8Array, offset = 0, step: number = STEP) {
+    const counter = new DataView(new ArrayBuffer(CIPHER_BLOCK))
+    counter.setBigUint64(8, BigInt(Math.floor(offset / CIPHER_BLOCK)))
+    this.#cipher = createCipheriv('aes-128-ctr', key, new Uint8Array(counter.buffer))
+    this.#zeros = new Uint8Array(step)
+    if (offset % CIPHER_BLOCK > 0) this.#cipher.update(new Uint8Array(offset % CIPHER_BLOCK))
+  }
+
+  /** At most `length` bytes, and at most a step. */
+  next(length: number): Uint8Array {
+    return this.#cipher.update(this.#zeros.subarray(0, length))
+  }
+}
+
 /** Fills with bytes that no compressor makes smaller: a key stream of AES-128 in counter mode. The same for the same seed. */
 export function fillNoise(bytes: Uint8Array, seed: number): void {
   nonNegativeInteger('seed', seed)
   const key = new DataView(new ArrayBuffer(16))
   key.setUint32(0, lowWord(seed))
   key.setUint32(4, highWord(seed))
-  const cipher = createCipheriv('aes-128-ctr', new Uint8Array(key.buffer), new Uint8Array(16))
-  const zeros = new Uint8Array(Math.min(bytes.length, 2 ** 20))
-  for (let at = 0; at < bytes.length; at += zeros.length)
-    bytes.set(cipher.update(zeros.subarray(0, Math.min(zeros.length, bytes.length - at))), at)
+  const noise = new NoiseStream(new Uint8Array(key.buffer), 0, Math.min(bytes.length, STEP))
+  for (let at = 0; at < bytes.length; at += STEP) bytes.set(noise.next(bytes.length - at), at)
 }
 
 /**

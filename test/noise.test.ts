@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { deflateSync } from 'node:zlib'
 import { describe, expect, it } from 'vitest'
-import { fillNoise, NoiseBody } from '../src/noise.ts'
+import { fillNoise, NoiseBody, NoiseStream } from '../src/noise.ts'
 
 const hash = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex')
 
@@ -19,6 +19,21 @@ describe('noise', () => {
     const longer = new Uint8Array(100)
     fillNoise(longer, 7)
     expect(longer.subarray(0, 16)).toEqual(first)
+  })
+
+  it('is a stream that begins anywhere', () => {
+    const key = Uint8Array.from({ length: 16 }, (_, i) => i)
+    const whole = new NoiseStream(key, 0, 4096).next(4096)
+    // NIST's counter mode over zeros: the first block is AES-128 of a block of zeros under this key.
+    expect(Buffer.from(whole.subarray(0, 16)).toString('hex')).toBe('c6a13b37878f5b826f4f8162a1c8d879')
+    for (const offset of [1, 15, 16, 17, 1000, 4095]) {
+      const stream = new NoiseStream(key, offset, 7)
+      const pieces: Uint8Array[] = []
+      for (let left = 4096 - offset; left > 0; left -= pieces.at(-1)?.length ?? left) pieces.push(stream.next(left))
+      expect(Buffer.concat(pieces).equals(whole.subarray(offset))).toBe(true)
+    }
+    // Beyond 2^32 blocks the counter has more than 32 bits.
+    expect(hash(new NoiseStream(key, 2 ** 40).next(64))).not.toBe(hash(new NoiseStream(key, 2 ** 41).next(64)))
   })
 
   it('makes bodies that depend on seed, number and size alone', () => {

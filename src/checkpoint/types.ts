@@ -24,6 +24,15 @@ export interface Parallelism {
   readonly zeroStage: 0 | 1 | 2 | 3
 }
 
+/** Of a transformer: elements, and heads. */
+export interface TransformerShape {
+  readonly hidden: number
+  readonly ffn: number
+  readonly vocabulary: number
+  readonly heads: number
+  readonly kvHeads: number
+}
+
 /** What is saved, as plain data; from it and the number of ranks every rank knows its files without asking others. */
 export interface CheckpointSpec {
   readonly framework: 'pytorch' | 'tensorflow'
@@ -31,20 +40,13 @@ export interface CheckpointSpec {
   readonly extension: string
   /** `default`: all of a job's ranks are here. `subset`: the first ranks of a larger one. */
   readonly mode: 'default' | 'subset'
+  /** DLIO's key, which changes nothing there: who writes what follows from the parallelism. */
   readonly type: 'rank_zero' | 'all_ranks'
   readonly parallelism: Parallelism
   readonly modelType: TensorType
   readonly optimizerType: TensorType
   readonly model:
-    | {
-        readonly kind: 'transformer'
-        readonly layers: number
-        readonly hidden: number
-        readonly ffn: number
-        readonly vocabulary: number
-        readonly heads: number
-        readonly kvHeads: number
-      }
+    | ({ readonly kind: 'transformer'; readonly layers: number } & TransformerShape)
     /** `model_size_bytes`, and DLIO's older keys. */
     | {
         readonly kind: 'sized'
@@ -52,5 +54,7 @@ export interface CheckpointSpec {
         readonly layers: number
         readonly layerParameters: readonly number[]
         readonly optimizationGroups: readonly number[]
+        /** With layers, whose sizes or whose optimizer no list gives: those of a transformer are taken, as DLIO does. */
+        readonly transformer?: TransformerShape
       }
 }

@@ -1,0 +1,6 @@
+export { checkpointFiles, checkpointSize } from './files.ts'
+export { loadCheckpoint } from './load.ts'
+export { recoveryRank } from './recovery.ts'
+export type { CheckpointProgress } from './report.ts'
+export { saveCheckpoint } from './save.ts'
+export type { CheckpointFile, CheckpointSpec } from './types.ts'
