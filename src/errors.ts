@@ -27,6 +27,8 @@ export interface ErrorDetails {
   readonly sample?: number
   readonly field?: string
   readonly offset?: number
+  /** Ranks of a job: those that it is about. */
+  readonly ranks?: readonly number[]
   /** Of the answer that said so. */
   readonly status?: number
   readonly requestId?: string

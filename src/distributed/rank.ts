@@ -1,8 +1,8 @@
 import { show } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
 
-/** What told this process its rank; `none`: nothing did, so it is alone. */
-export type RankSource = 'torchrun' | 'openmpi' | 'pmi' | 'slurm' | 'none'
+/** What told this process its rank; `headrace`: `--ranks` did; `none`: nothing did, so it is alone. */
+export type RankSource = 'headrace' | 'torchrun' | 'openmpi' | 'pmi' | 'slurm' | 'none'
 
 /** This process among those that run the same job. */
 export interface RankInfo {
@@ -34,8 +34,15 @@ function insideSlurmStep(env: Environment): boolean {
   return step !== undefined && Number(step) < FIRST_RESERVED_STEP
 }
 
-/** The innermost first: torchrun is started by mpirun or srun, mpirun by srun, and each leaves its own variables. */
+/** The innermost first: our own ranks may be started by any of the others, torchrun is started by mpirun or srun, mpirun by srun, and each leaves its own variables. */
 const LAUNCHERS: readonly Launcher[] = [
+  {
+    source: 'headrace',
+    rank: 'HEADRACE_RANK',
+    worldSize: 'HEADRACE_WORLD_SIZE',
+    localRank: 'HEADRACE_LOCAL_RANK',
+    localSize: 'HEADRACE_LOCAL_SIZE',
+  },
   {
     source: 'torchrun',
     rank: 'RANK',
@@ -98,7 +105,7 @@ function readLauncher(env: Environment, launcher: Launcher): RankInfo {
 }
 
 /**
- * This process's rank as its launcher put it in the environment: torchrun, Open MPI, MPICH and others that speak PMI,
+ * This process's rank as its launcher put it in the environment: `startRanks`, torchrun, Open MPI, MPICH and others that speak PMI,
  * or a Slurm step; rank 0 of 1 where there is none. E_CONFIG names the variable that is missing, unreadable or
  * contradicts another.
  */

@@ -2,7 +2,7 @@ export type ReduceOp = 'sum' | 'min' | 'max'
 
 export interface CollectiveOptions {
   readonly signal?: AbortSignal
-  /** Milliseconds; E_TIMEOUT names the ranks that did not come. */
+  /** Milliseconds; E_TIMEOUT names the ranks that did not come. Without it a call waits as long as all ranks live. */
   readonly timeout?: number
 }
 
