@@ -288,6 +288,13 @@ interface Addon {
   fillRandom(bytes: Uint8Array, content: Float64Array, record: number, offset: number): void
   /** Where bytes first differ from those; -1 where they do not. */
   randomDifference(bytes: Uint8Array, content: Float64Array, record: number, offset: number): number
+  /** Milliseconds on the clock of `process.hrtime`, which is the same for all threads. */
+  monotonic(): number
+  /**
+   * Blocks its thread until that time, to within some microseconds: sleeps until 200 us before, then spins. Ends early,
+   * within 20 ms, once `stop[0]` is not 0. Returns the time at its end.
+   */
+  waitUntil(time: number, stop: Uint32Array): number
   /** Scratch memory that the pool's threads hold now, in bytes. */
   scratchBytes(): number
 }

@@ -49,6 +49,7 @@ NAPI_MODULE_INIT() {
   stayLoaded();
   Environment::create(env);
   bind(env, exports, "info", info);
+  bindClock(env, exports);
   bindChecksums(env, exports);
   bindMemoryMap(env, exports);
   bindSlot(env, exports);

@@ -10,6 +10,7 @@ inline void bind(napi_env env, napi_value exports, const char* name, napi_callba
   napi_set_named_property(env, exports, name, value);
 }
 
+void bindClock(napi_env env, napi_value exports);
 void bindChecksums(napi_env env, napi_value exports);
 void bindMemoryMap(napi_env env, napi_value exports);
 void bindSlot(napi_env env, napi_value exports);
