@@ -1,0 +1,92 @@
+import { native } from '../../../native.ts'
+import type { EpochOrder } from './order.ts'
+import { BATCH, type Session } from './ring.ts'
+import type { SampleReader } from './samples.ts'
+import type { Meter } from './sources.ts'
+
+/** Samples of a store that are read at once by one thread. */
+const LANES = 16
+
+export interface BatchContext {
+  readonly reader: SampleReader
+  readonly meter: Meter
+  readonly order: EpochOrder
+  /** Added to the files of the order. */
+  readonly firstFile: number
+  readonly tensorBytes: number
+  /** Seconds that a sample's preprocessing takes, by its position. */
+  readonly preprocess: ((position: number) => number) | undefined
+  /** A sample that could not be read; what it throws ends the run. */
+  readonly onFault: (error: unknown, file: number, sample: number) => void
+  /** Called before each sample. */
+  readonly onSample: (file: number, sample: number) => void
+  readonly stop: Uint32Array
+}
+
+/** The samples of a batch, in the order of its rows. */
+interface Rows {
+  readonly files: Float64Array
+  readonly samples: Float64Array
+  readonly slot: Uint8Array
+}
+
+interface Tally {
+  /** ms of reading each sample, together. */
+  spent: number
+  faults: number
+}
+
+/** Reads a batch into a slot and writes what it cost to `numbers`, by BATCH. */
+export async function readBatch(
+  context: BatchContext,
+  session: Session,
+  batch: number,
+  slot: Uint8Array,
+  numbers: Float64Array,
+): Promise<void> {
+  const { meter, order, preprocess, stop, reader } = context
+  const first = session.start + batch * session.batchSize
+  const count = Math.max(0, Math.min(session.batchSize, session.end - first))
+  const rows = { files: new Float64Array(count), samples: new Float64Array(count), slot }
+  order.fill(first, rows.files, rows.samples)
+  const storage = meter.storage
+  const bytes = meter.bytes
+  const start = native.monotonic()
+  const tally: Tally = { spent: 0, faults: 0 }
+  await Promise.all(
+    Array.from({ length: reader.parallel ? Math.min(LANES, count) : 1 }, (_, lane) =>
+      readRows(context, rows, lane, reader.parallel ? LANES : 1, tally),
+    ),
+  )
+  let prepared = 0
+  if (preprocess !== undefined) for (let i = 0; i < count; i++) prepared += preprocess(first + i) * 1000
+  const read = native.monotonic()
+  if (prepared > 0) native.waitUntil(read + prepared, stop)
+  // What is not waiting for storage is decoding; of lanes that wait side by side, the wall's rest is storage's.
+  const decode = Math.min(read - start, Math.max(0, tally.spent - (meter.storage - storage)))
+  numbers[BATCH.decode] = decode
+  numbers[BATCH.storage] = read - start - decode
+  numbers[BATCH.preprocess] = prepared
+  numbers[BATCH.bytes] = meter.bytes - bytes
+  numbers[BATCH.samples] = count
+  numbers[BATCH.faults] = tally.faults
+}
+
+/** Every `lanes`-th row from `lane` on. */
+async function readRows(context: BatchContext, rows: Rows, lane: number, lanes: number, tally: Tally): Promise<void> {
+  const { reader, firstFile, tensorBytes, onFault, onSample, stop } = context
+  const { files, samples, slot } = rows
+  for (let row = lane; row < files.length && stop[0] === 0; row += lanes) {
+    const file = firstFile + (files[row] as number)
+    const sample = samples[row] as number
+    const start = native.monotonic()
+    onSample(file, sample)
+    try {
+      await reader.read(file, sample, slot.subarray(row * tensorBytes, (row + 1) * tensorBytes))
+    } catch (error) {
+      tally.faults++
+      onFault(error, file, sample)
+    }
+    tally.spent += native.monotonic() - start
+  }
+}

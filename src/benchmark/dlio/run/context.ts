@@ -1,0 +1,40 @@
+import type { Communicator } from '../../../distributed/types.ts'
+import type { ResolvedConfig, RunPlan, Workload } from '../types.ts'
+import type { EpochLog } from './epoch-log.ts'
+import type { RunLog } from './log.ts'
+import type { MetricRules } from './metrics.ts'
+import type { Progress } from './progress.ts'
+
+/** What may be told of a run beside its config; plain data. */
+export interface RunSettings {
+  /** `fail` (the default): a sample that cannot be read ends the run. `count`: it is counted and reported. */
+  readonly onError: 'fail' | 'count'
+  /** Compares every record with what the generator makes of the set's seed. */
+  readonly verify: boolean
+  /** Seconds that a batch may take. */
+  readonly timeout: number
+  /** Bytes of batches that are read or wait, of a rank. */
+  readonly ringBytes: number
+  /** Bytes of file contents that a rank keeps under `read_type: memory`. */
+  readonly holdBytes: number
+  /** Runs some steps of the plan on storage that answers at once, after the run. */
+  readonly calibrate: boolean
+  /** Makes the system forget the files before each epoch. */
+  readonly dropCaches: boolean
+}
+
+/** What all phases of a rank share. */
+export interface RankContext {
+  readonly config: ResolvedConfig
+  readonly workload: Workload
+  readonly plan: RunPlan
+  readonly settings: RunSettings
+  readonly comm: Communicator
+  readonly log: RunLog
+  readonly progress: Progress
+  readonly rules: MetricRules
+  readonly signal: AbortSignal
+  /** One word: not 0 ends what blocks the thread. */
+  readonly stop: SharedArrayBuffer
+  readonly epochs: EpochLog[]
+}

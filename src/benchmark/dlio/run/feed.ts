@@ -1,0 +1,108 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { HeadraceError } from '../../../errors.ts'
+import { native } from '../../../native.ts'
+import type { BatchReader } from './reader.ts'
+import { BATCH, BATCH_COLUMNS, type Ring, type Session } from './ring.ts'
+
+/** Where a trainer gets its batches from, in order. */
+export interface Feed {
+  begin(session: Session): Promise<void>
+  /** The numbers of the next batch, by BATCH, when it is there. A promise only where something must be waited for. */
+  take(batch: number): Float64Array | Promise<Float64Array>
+  /** What was taken last may be overwritten. */
+  release(): void
+}
+
+/** ms after which a thread that waits lets its events through: a reader may have died. */
+const PATIENCE = 250
+
+export interface RingFeedOptions {
+  readonly ring: Ring
+  /** ms that a batch may take. */
+  readonly timeout: number
+  /** Throws what a reader failed with, if one has. */
+  readonly check: () => void
+  /** Says what readers are at, for a batch that does not come. */
+  readonly whereabouts: () => string
+}
+
+/** Batches from reader threads. */
+export class RingFeed implements Feed {
+  readonly #options: RingFeedOptions
+
+  constructor(options: RingFeedOptions) {
+    this.#options = options
+  }
+
+  async begin(session: Session): Promise<void> {
+    const { ring, check } = this.#options
+    for (;;) {
+      const wait = ring.begin(session, native.monotonic() + PATIENCE)
+      if (wait === 'ready') return
+      if (wait === 'stopped') this.#stopped()
+      await turn()
+      check()
+    }
+  }
+
+  take(batch: number): Float64Array | Promise<Float64Array> {
+    const { ring } = this.#options
+    const start = native.monotonic()
+    const wait = ring.take(batch, start + PATIENCE)
+    if (wait === 'ready') return ring.numbersOf(batch)
+    return this.#takeLate(batch, start)
+  }
+
+  release(): void {
+    this.#options.ring.release()
+  }
+
+  async #takeLate(batch: number, start: number): Promise<Float64Array> {
+    const { ring, timeout, check, whereabouts } = this.#options
+    for (;;) {
+      // Events of threads come between waits.
+      await turn()
+      check()
+      const wait = ring.take(batch, native.monotonic() + PATIENCE)
+      if (wait === 'ready') return ring.numbersOf(batch)
+      if (wait === 'stopped') this.#stopped()
+      if (native.monotonic() - start > timeout)
+        throw new HeadraceError(
+          'E_TIMEOUT',
+          `batch ${batch} did not come within ${timeout / 1000} s: ${whereabouts()}`,
+          { hint: 'the option timeout sets how long a batch may take' },
+        )
+    }
+  }
+
+  #stopped(): never {
+    this.#options.check()
+    throw new HeadraceError('E_CANCELLED', 'the run was stopped')
+  }
+}
+
+/** Batches that the trainer's own thread reads, when it needs them. */
+export class OwnFeed implements Feed {
+  readonly #reader: BatchReader
+  readonly #slot: Uint8Array
+  readonly #numbers = new Float64Array(BATCH_COLUMNS)
+  #session: Session | undefined
+
+  constructor(reader: BatchReader, slot: Uint8Array) {
+    this.#reader = reader
+    this.#slot = slot
+  }
+
+  async begin(session: Session): Promise<void> {
+    this.#session = session
+  }
+
+  async take(batch: number): Promise<Float64Array> {
+    if (this.#session === undefined) throw new HeadraceError('E_STATE', 'there is no session to read a batch of')
+    await this.#reader.read(this.#session, batch, this.#slot, this.#numbers)
+    this.#numbers[BATCH.ready] = native.monotonic()
+    return this.#numbers
+  }
+
+  release(): void {}
+}

@@ -1,0 +1,93 @@
+import { itemSize } from '../../../dtype.ts'
+import { DataSet } from '../../../generate/data-set.ts'
+import type { DataSetSpec } from '../../../generate/types.ts'
+import { secretsOf } from '../../../storage/secrets.ts'
+import type { Store } from '../../../storage/types.ts'
+import type { Workload } from '../types.ts'
+import type { RankContext } from './context.ts'
+import { heldMemory } from './held-files.ts'
+import type { OrderSpec } from './order.ts'
+import type { Fault } from './reader.ts'
+import { type Readers, startReaders } from './readers.ts'
+
+/** Faults that are told one by one. */
+const TOLD = 10
+
+/** Bytes of the tensor that a sample becomes: the resized one's, or the record's; where records vary, those of the mean. */
+export function tensorBytes({ data, reader }: Workload): number {
+  if (reader.resizedBytes !== undefined) return reader.resizedBytes
+  const { record } = data
+  if (record.kind === 'dims') return record.dims.reduce((product, side) => product * side, itemSize(record.dtype))
+  return Math.max(1, Math.trunc(Math.sqrt(record.bytes))) ** 2
+}
+
+function orderOf(workload: Workload, files: number, runSeed: number): OrderSpec {
+  const { data, reader, train } = workload
+  return {
+    files,
+    samplesPerFile: data.samplesPerFile,
+    fileShuffle: reader.fileShuffle,
+    sampleShuffle: reader.sampleShuffle,
+    shuffleSize: reader.shuffleSize,
+    seed: train.seed,
+    seedChangeEpoch: train.seedChangeEpoch,
+    runSeed,
+  }
+}
+
+/** The same on every rank: rank 0 draws it. */
+async function runSeedOf({ comm, signal }: RankContext): Promise<number> {
+  const drawn = Uint32Array.of(Math.floor(Math.random() * 2 ** 32))
+  if (comm.size === 1) return drawn[0] as number
+  const bytes = await comm.broadcast(new Uint8Array(drawn.buffer), { signal })
+  return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
+}
+
+/** The readers of a rank, for all its epochs. `located`: the set as it lies in storage. */
+export async function rankReaders(context: RankContext, store: Store, located: DataSetSpec): Promise<Readers> {
+  const { workload, settings, log, comm, stop } = context
+  const { data, reader, train } = workload
+  const set = new DataSet(located)
+  const bytes = tensorBytes(workload)
+  const runSeed = await runSeedOf(context)
+  let faults = 0
+  const readers = await startReaders({
+    threads: reader.readThreads,
+    prefetch: reader.prefetch,
+    batchBytes: bytes * Math.max(reader.batchSize, workload.workflow.evaluation ? reader.batchSizeEval : 0),
+    ringBytes: settings.ringBytes,
+    timeout: settings.timeout * 1000,
+    stop,
+    nameOf: (file) => `${store.url}/${set.key(file)}`,
+    onFault: (fault) => {
+      if (faults++ < TOLD) log.error(`rank ${comm.rank}: ${describe(fault, set, store)}`)
+    },
+    spec: {
+      store: store.spec,
+      secrets: secretsOf(store.spec),
+      set: located,
+      orders: {
+        train: orderOf(workload, data.filesTrain, runSeed),
+        valid: orderOf(workload, data.filesValid, runSeed),
+      },
+      tensorBytes: bytes,
+      preprocessTime: reader.preprocessTime,
+      seed: train.seed,
+      transferSize: reader.transferSize,
+      onError: settings.onError,
+      verify: settings.verify,
+      rank: comm.rank,
+      held: reader.readType === 'memory' ? heldMemory(set.files, settings.holdBytes) : undefined,
+    },
+  })
+  if (reader.readThreads > 0 && readers.ahead < Math.max(1, reader.prefetch))
+    log.warning(
+      `prefetch_size ${reader.prefetch} does not fit into ${settings.ringBytes} bytes: ${readers.ahead} batches are read ahead`,
+    )
+  return readers
+}
+
+function describe({ file, sample, error }: Fault, set: DataSet, store: Store): string {
+  const reason = error instanceof Error ? error.message : String(error)
+  return `sample ${sample} of ${store.url}/${set.key(file)} was not read: ${reason}`
+}

@@ -1,0 +1,238 @@
+import { recordFormat } from '../../../formats/records.ts'
+import { generate } from '../../../generate/generate.ts'
+import type { DataSetSpec, Split } from '../../../generate/types.ts'
+import { openStore } from '../../../storage/open.ts'
+import type { Store } from '../../../storage/types.ts'
+import type { Phase } from '../types.ts'
+import { Blocks } from './blocks.ts'
+import { calibrate } from './calibration.ts'
+import { Checkpoints } from './checkpoints.ts'
+import { secondsBetween, type Timestamp, timestamp } from './clock.ts'
+import type { RankContext } from './context.ts'
+import { dropFiles } from './drop-files.ts'
+import { type EpochLog, newEpoch } from './epoch-log.ts'
+import { readMemInfo } from './host.ts'
+import { locateSet } from './locate.ts'
+import { fixed } from './python-json.ts'
+import { rankReaders } from './rank-readers.ts'
+import type { Readers } from './readers.ts'
+import { removeFiles } from './remove-files.ts'
+import type { RankResult } from './rank-result.ts'
+import { Usage } from './usage.ts'
+
+/** Everything that one rank does, from the data set to its own files. */
+export class RankRun {
+  readonly #context: RankContext
+  readonly #start: Timestamp
+  #store: Store | undefined
+  #readers: Readers | undefined
+  #checkpoints: Checkpoints | undefined
+  #blocks: Blocks | undefined
+  readonly #usage: Usage
+
+  constructor(context: RankContext) {
+    this.#context = context
+    this.#start = timestamp()
+    this.#usage = new Usage(context.workload.data.url)
+  }
+
+  /** What it came to; also where it was interrupted or failed, as far as it came, with the failure in it. */
+  async run(): Promise<RankResult> {
+    const { workload, epochs, comm } = this.#context
+    let failure: unknown
+    let calibratedAu: number | undefined
+    try {
+      await this.#phases()
+      calibratedAu = await this.#calibrate()
+      if (!workload.keepFiles) await this.#remove()
+    } catch (error) {
+      failure = error
+      comm.abort(error instanceof Error ? error.message : String(error))
+    } finally {
+      await this.#close()
+    }
+    const now = timestamp()
+    const last = epochs.at(-1)
+    if (last !== undefined) last.end ??= now
+    return {
+      start: this.#start,
+      epochs,
+      steps: this.#blocks?.steps ?? [],
+      usage: this.#usage.epochs,
+      deviceSource: this.#usage.source,
+      checkpointBytes: this.#checkpoints?.bytes,
+      calibratedAu,
+      failure,
+    }
+  }
+
+  async #phases(): Promise<void> {
+    const { plan, log, workload, comm, signal } = this.#context
+    this.#announce()
+    const phases = plan.phases.filter(({ kind }) => kind !== 'generate')
+    if (phases.length < plan.phases.length) await this.#generate()
+    const steps = phases.filter(hasSteps)
+    if (steps.length > 0) await this.#openReaders(steps.some(({ kind }) => kind === 'evaluate'))
+    if (workload.workflow.checkpoint) {
+      this.#checkpoints = await Checkpoints.open(this.#context)
+      this.#checkpoints.announce()
+    }
+    if (steps.length > 0) this.#announceSteps()
+    if (comm.size > 1) await comm.barrier({ signal })
+    let epoch: EpochLog | undefined
+    for (const [i, phase] of phases.entries()) {
+      if (phase.kind === 'generate') continue
+      if (epoch === undefined || epoch.epoch !== phase.epoch) {
+        if (epoch !== undefined) this.#endEpoch(epoch)
+        epoch = await this.#startEpoch(phase.epoch, phases)
+      }
+      await this.#phase(epoch, phase, phases, i)
+    }
+    if (epoch !== undefined) this.#endEpoch(epoch)
+  }
+
+  async #phase(epoch: EpochLog, phase: Exclude<Phase, { kind: 'generate' }>, phases: readonly Phase[], i: number) {
+    const blocks = this.#blocks
+    if (phase.kind === 'train') await blocks?.train(epoch, phase, epochSteps(phases, epoch.epoch))
+    else if (phase.kind === 'evaluate') {
+      this.#endTraining(epoch)
+      await blocks?.evaluate(epoch, phase)
+    } else {
+      const { log, workload } = this.#context
+      const doing = phase.kind === 'save' ? 'write' : 'read'
+      const before = phases[i - 1]?.kind
+      if (epoch.stepless && before !== phase.kind) log.output(`Checkpointing ${doing} started`)
+      await this.#checkpoints?.run(epoch, phase, !epoch.stepless)
+      if (!epoch.stepless || phases[i + 1]?.kind === phase.kind) return
+      // DLIO's own words at the end of reading are those of the beginning of writing.
+      const ended = phase.kind === 'load' && workload.profile !== 'default' ? 'write started' : `${doing} finished`
+      log.output(`Checkpointing ${ended}`)
+    }
+  }
+
+  #announce(): void {
+    const { workload, log, comm } = this.#context
+    const { generate_data, train, evaluation, checkpoint } = workload.workflow
+    const doing = [
+      ...(generate_data ? ['Generating data'] : []),
+      ...(train ? ['Training'] : []),
+      ...(evaluation ? ['Evaluation'] : []),
+      ...(checkpoint ? ['Checkpointing'] : []),
+    ].join(' & ')
+    log.output(`Running DLIO [${doing}] with ${comm.size} process(es)`)
+  }
+
+  #announceSteps(): void {
+    const { workload, log, comm, plan } = this.#context
+    const { data, reader } = workload
+    const of = (files: number, batch: number, name: string) =>
+      `${data.samplesPerFile} * ${files} / ${batch} / ${comm.size} (samples per file * num files / ${name} / comm size)`
+    log.output(`Max steps per epoch: ${plan.stepsPerEpoch} = ${of(data.filesTrain, reader.batchSize, 'batch size')}`)
+    if (workload.workflow.evaluation)
+      log.output(`Steps per eval: ${plan.evalSteps} = ${of(data.filesValid, reader.batchSizeEval, 'batch size eval')}`)
+  }
+
+  async #generate(): Promise<void> {
+    const { workload, log, comm, progress, signal } = this.#context
+    log.output('Starting data generation')
+    const store = await this.#openStore()
+    await generate(workload.data, {
+      rank: comm.rank,
+      size: comm.size,
+      store,
+      signal,
+      onProgress: ({ files, totalFiles }) => {
+        progress.begin('generating', 0, totalFiles)
+        progress.update(files)
+      },
+    })
+    if (comm.size > 1) await comm.barrier({ signal })
+    log.output('Generation done')
+  }
+
+  async #openReaders(evaluates: boolean): Promise<void> {
+    const { workload, log } = this.#context
+    const store = await this.#openStore()
+    const format = await recordFormat(workload.data.format)
+    const splits: readonly Split[] = evaluates ? ['train', 'valid'] : ['train']
+    let located: DataSetSpec = workload.data
+    if (!store.url.startsWith('null:')) {
+      const { spec, warnings } = await locateSet(store, workload.data, format, splits)
+      located = spec
+      for (const warning of warnings) log.warning(warning)
+    }
+    this.#readers = await rankReaders(this.#context, store, located)
+    this.#blocks = new Blocks(this.#context, this.#readers)
+  }
+
+  async #openStore(): Promise<Store> {
+    if (this.#store !== undefined) return this.#store
+    const { workload, config } = this.#context
+    const { url } = workload.data
+    const odirect = workload.reader.odirect && /^file:/i.test(url)
+    this.#store = await openStore(odirect ? url.replace(/^file:/i, 'direct:') : url, config.storageOptions)
+    return this.#store
+  }
+
+  async #startEpoch(number: number, phases: readonly Phase[]): Promise<EpochLog> {
+    const { epochs, log, settings, workload, plan } = this.#context
+    const steps = epochSteps(phases, number)
+    const stepless = !phases.some((phase) => hasSteps(phase) && phase.epoch === number)
+    if (settings.dropCaches && this.#store !== undefined) await dropFiles(this.#context, this.#store)
+    const start = timestamp()
+    const epoch = newEpoch(number, start, stepless, readMemInfo())
+    epochs.push(epoch)
+    if (steps !== undefined) {
+      const expected = workload.train.totalSteps > 0 ? `Overriding number of steps to ${steps}.` : `${plan.stepsPerEpoch} steps expected`
+      log.output(`Starting epoch ${number}: ${expected}`, start)
+    }
+    this.#usage.begin(number)
+    return epoch
+  }
+
+  #endTraining(epoch: EpochLog): void {
+    if (epoch.trained !== undefined || epoch.stepless) return
+    const now = timestamp()
+    epoch.trained = now
+    const steps = epoch.spans.reduce((sum, span) => sum + (span.kind === 'steps' ? span.times.load.length : 0), 0)
+    const seconds = fixed(secondsBetween(epoch.start, now), 2)
+    this.#context.log.output(`Ending epoch ${epoch.epoch} - ${steps} steps completed in ${seconds} s`, now)
+  }
+
+  #endEpoch(epoch: EpochLog): void {
+    this.#endTraining(epoch)
+    epoch.end = timestamp()
+    this.#usage.end()
+  }
+
+  async #calibrate(): Promise<number | undefined> {
+    const { settings, workload } = this.#context
+    if (!settings.calibrate || this.#readers === undefined || !workload.workflow.train) return undefined
+    return calibrate(this.#context, this.#readers)
+  }
+
+  async #remove(): Promise<void> {
+    const { comm, signal } = this.#context
+    if (comm.size > 1) await comm.barrier({ signal })
+    if (this.#store !== undefined && comm.rank === 0) await removeFiles(this.#context, this.#store)
+  }
+
+  async #close(): Promise<void> {
+    this.#usage.end()
+    const closing = [this.#readers?.close(), this.#checkpoints?.close()]
+    await Promise.allSettled(closing)
+    await this.#store?.close().catch(() => {})
+  }
+}
+
+function hasSteps(phase: Phase): phase is Extract<Phase, { kind: 'train' | 'evaluate' }> {
+  return phase.kind === 'train' || phase.kind === 'evaluate'
+}
+
+/** Steps of an epoch; undefined where it has none. */
+function epochSteps(phases: readonly Phase[], epoch: number): number | undefined {
+  const ends = phases.flatMap((phase) =>
+    phase.kind === 'train' && phase.epoch === epoch ? [phase.firstStep + phase.steps] : [],
+  )
+  return ends.length === 0 ? undefined : Math.max(...ends)
+}
