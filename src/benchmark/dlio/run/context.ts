@@ -1,6 +1,7 @@
 import type { Communicator } from '../../../distributed/types.ts'
 import type { ResolvedConfig, RunPlan, Workload } from '../types.ts'
 import type { EpochLog } from './epoch-log.ts'
+import type { HostFacts } from './host.ts'
 import type { RunLog } from './log.ts'
 import type { MetricRules } from './metrics.ts'
 import type { Progress } from './progress.ts'
@@ -37,4 +38,11 @@ export interface RankContext {
   /** One word: not 0 ends what blocks the thread. */
   readonly stop: SharedArrayBuffer
   readonly epochs: EpochLog[]
+  readonly host: HostFacts
+  /** Of 2^30 bytes: what the ranks of a host read in an epoch, as DLIO counts it. */
+  readonly dataPerHostGb: number
+  /** Of a sample, as DLIO counts MB/s. */
+  readonly recordBytes: number
+  /** An absolute path. */
+  readonly outputFolder: string
 }

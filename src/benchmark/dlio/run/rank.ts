@@ -111,7 +111,7 @@ export class RankRun {
   }
 
   #announce(): void {
-    const { workload, log, comm } = this.#context
+    const { workload, log, comm, host, dataPerHostGb } = this.#context
     const { generate_data, train, evaluation, checkpoint } = workload.workflow
     const doing = [
       ...(generate_data ? ['Generating data'] : []),
@@ -120,6 +120,10 @@ export class RankRun {
       ...(checkpoint ? ['Checkpointing'] : []),
     ].join(' & ')
     log.output(`Running DLIO [${doing}] with ${comm.size} process(es)`)
+    if (train && dataPerHostGb <= host.memoryGb)
+      log.warning(
+        'The amount of dataset is smaller than the host memory; data might be cached after the first epoch. Increase the size of dataset to eliminate the caching effect!!!',
+      )
   }
 
   #announceSteps(): void {
