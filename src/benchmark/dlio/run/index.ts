@@ -1,0 +1,5 @@
+export type { RunSettings } from './context.ts'
+export type { RunProgress } from './progress.ts'
+export type { EpochReport, RunReport } from './report.ts'
+export { type RunOptions, runWorkload } from './run.ts'
+export type { Limit, RunFigures, Verdict } from './verdict.ts'

@@ -1,0 +1,136 @@
+import { createRequire } from 'node:module'
+import { freemem } from 'node:os'
+import { dirname, join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import {
+  booleanOption,
+  finiteNumber,
+  knownOptions,
+  oneOf,
+  positiveInteger,
+  progressOption,
+} from '../../../checks.ts'
+import { HeadraceError, userCallback } from '../../../errors.ts'
+import { failureOf } from '../../../storage/threads/failure.ts'
+import type { ResolvedConfig } from '../types.ts'
+import type { RunSettings } from './context.ts'
+import { Progress, type RunProgress } from './progress.ts'
+import type { RankMessage, RankThreadData } from './rank-thread.ts'
+import type { RunReport } from './report.ts'
+
+export interface RunOptions {
+  /** What becomes of a sample that cannot be read: `fail` (the default) ends the run, `count` counts and reports it. */
+  readonly onError?: 'fail' | 'count'
+  /** Compares each record with what the generator makes of the set's seed; false. */
+  readonly verify?: boolean
+  /** Seconds that a batch may take, so that storage which stalls ends the run; 600. */
+  readonly timeout?: number
+  /** Bytes of batches that a rank reads ahead; 1 GiB. Two batches are always held. */
+  readonly ringBytes?: number
+  /** Bytes of files that a rank keeps where the config has `read_type: memory`; half of what is free. */
+  readonly holdBytes?: number
+  /** Runs steps of the plan from memory afterwards, to tell the highest AU that this host can show; true. */
+  readonly calibrate?: boolean
+  /** Makes the page cache forget the data set before each epoch; false. */
+  readonly dropCaches?: boolean
+  /** Address of rank 0, where the launcher's environment does not say; see `joinRanks`. */
+  readonly coordinator?: string
+  /** Seconds that ranks may take to come together; 120. */
+  readonly joinTimeout?: number
+  readonly signal?: AbortSignal
+  /** Called a few times a second. */
+  readonly onProgress?: (progress: RunProgress) => void
+  /** Gets each line of the log; on rank 0. */
+  readonly onLine?: (line: string) => void
+}
+
+const OPTIONS = [
+  'onError',
+  'verify',
+  'timeout',
+  'ringBytes',
+  'holdBytes',
+  'calibrate',
+  'dropCaches',
+  'coordinator',
+  'joinTimeout',
+  'signal',
+  'onProgress',
+  'onLine',
+] as const
+
+/** ms between two reports of progress. */
+const INTERVAL = 200
+
+/** ms that a rank has to write what it has when it is stopped; after that it is left to its own. */
+const GRACE = 10_000
+
+function settingsOf(options: RunOptions): RunSettings {
+  knownOptions('a run', options, OPTIONS)
+  return {
+    onError: oneOf('onError', options.onError ?? 'fail', ['fail', 'count']),
+    verify: booleanOption('verify', options.verify ?? false),
+    timeout: finiteNumber('timeout', options.timeout ?? 600, 0.001, 1e6),
+    ringBytes: positiveInteger('ringBytes', options.ringBytes ?? 2 ** 30),
+    holdBytes: positiveInteger('holdBytes', options.holdBytes ?? Math.max(1, Math.floor(freemem() / 2))),
+    calibrate: booleanOption('calibrate', options.calibrate ?? true),
+    dropCaches: booleanOption('dropCaches', options.dropCaches ?? false),
+  }
+}
+
+/** Threads run compiled code, also where tests run the sources. */
+function script(): string {
+  const { resolve } = createRequire(import.meta.url)
+  return join(dirname(resolve('headrace/package.json')), 'dist/benchmark/dlio/run/rank-thread.js')
+}
+
+/**
+ * Runs a workload as one rank of its job: alone, or one of those that a launcher or `startRanks` started. Writes DLIO's
+ * files, and gives the report on rank 0. What was done before an error, or before the signal fires (E_CANCELLED), is in
+ * the files, which say that they are partial.
+ */
+export async function runWorkload(config: ResolvedConfig, options: RunOptions = {}): Promise<RunReport | undefined> {
+  const settings = settingsOf(options)
+  const { coordinator, joinTimeout, signal } = options
+  if (joinTimeout !== undefined) finiteNumber('joinTimeout', joinTimeout, 0.001, 1e6)
+  const onProgress = progressOption(options.onProgress)
+  const onLine = options.onLine && userCallback(options.onLine)
+  if (signal?.aborted) throw new HeadraceError('E_CANCELLED', 'the run was cancelled', { cause: signal.reason })
+  const stop = new SharedArrayBuffer(4)
+  const progress = new Progress()
+  const data: RankThreadData = {
+    config,
+    settings,
+    coordinator,
+    joinTimeout: joinTimeout === undefined ? undefined : joinTimeout * 1000,
+    env: { ...process.env },
+    stop,
+    progress: progress.memory,
+  }
+  const worker = new Worker(script(), { workerData: data })
+  const timer = onProgress && setInterval(() => onProgress(progress.read()), INTERVAL)
+  let late: NodeJS.Timeout | undefined
+  const onAbort = () => {
+    Atomics.store(new Uint32Array(stop), 0, 1)
+    worker.postMessage('stop')
+    late = setTimeout(() => void worker.terminate(), GRACE)
+  }
+  signal?.addEventListener('abort', onAbort, { once: true })
+  try {
+    const done = await new Promise<Extract<RankMessage, { kind: 'done' }>>((resolve, reject) => {
+      worker.on('message', (message: RankMessage) => {
+        if (message.kind === 'line') onLine?.(message.line)
+        else if (message.kind === 'done') resolve(message)
+      })
+      worker.on('error', reject)
+      worker.on('exit', (code) => reject(new HeadraceError('E_STATE', `the thread of the rank ended with ${code}`)))
+    })
+    if (done.failure !== undefined) throw failureOf(done.failure)
+    return done.report
+  } finally {
+    clearInterval(timer)
+    clearTimeout(late)
+    signal?.removeEventListener('abort', onAbort)
+    await worker.terminate()
+  }
+}
