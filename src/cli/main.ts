@@ -14,6 +14,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   generate: async () => (await import('./generate.ts')).generateCommand(),
   preview: async () => (await import('./preview.ts')).previewCommand(),
   plan: async () => (await import('./plan.ts')).planCommand(),
+  dlio: async () => (await import('./dlio.ts')).dlioCommand(),
   dev: async () => (await import('./dev.ts')).devCommand(),
   ls: async () => (await import('./ls.ts')).lsCommand(),
   stat: async () => (await import('./stat.ts')).statCommand(),

@@ -1,0 +1,194 @@
+import { Command } from 'commander'
+import { resolveConfig } from '../benchmark/dlio/config/resolve.ts'
+import { postprocess } from '../benchmark/dlio/postprocess/postprocess.ts'
+import { type RunOptions, type RunProgress, runWorkload } from '../benchmark/dlio/run/index.ts'
+import type { Profile, ResolvedConfig } from '../benchmark/dlio/types.ts'
+import { formatBytes } from '../bytes.ts'
+import { discoverRank } from '../distributed/rank.ts'
+import { startRanks } from '../distributed/start.ts'
+import { HeadraceError } from '../errors.ts'
+import { showReport } from './dlio-report.ts'
+import { flag } from './flags.ts'
+import { duration, ProgressLine } from './progress.ts'
+import { interrupted, oneLine, print, printJson } from './run.ts'
+import { count, given, seconds, size } from './values.ts'
+
+interface Flags extends Omit<RunOptions, 'signal' | 'onProgress' | 'onLine' | 'calibrate'> {
+  ranks?: number
+  profile?: Profile
+  config?: string
+  configDir?: string
+  configName?: string
+  calibration?: boolean
+  json?: boolean
+  progress?: boolean
+}
+
+const PROFILES: readonly Profile[] = ['default', 'dlio', 'mlperf-v2', 'mlcommons-fork']
+
+const HELP = `
+Overrides are Hydra's: key=value changes what is there, +key=value adds, ++key=value does either, ~key deletes; keys
+begin with workload. or hydra. . What a run writes lies in hydra.run.dir: DLIO's files with DLIO's names.
+
+Ranks are processes: --ranks starts them on this host; under mpirun, srun or torchrun each process is one.`
+
+const EXAMPLE = `
+Example:
+  headrace dlio workload=unet3d_h100 ++workload.workflow.generate_data=True ++workload.dataset.data_folder=/mnt/data \\
+    ++workload.dataset.num_files_train=56 ++workload.train.epochs=2 --ranks 2`
+
+/** `headrace dlio` */
+export function dlioCommand(): Command {
+  const command = new Command('dlio')
+    .description("run a DLIO workload: generate, train, evaluate, checkpoint; DLIO's configs, files and figures")
+    .argument('[overrides...]', "workload=NAME, and Hydra's overrides")
+    .addOption(flag('--config <file>', 'a workload of its own, instead of workload=NAME'))
+    .addOption(flag('--config-dir <folder>', 'where workload/NAME.yaml is looked for first'))
+    .addOption(flag('--config-name <name>', 'the primary config in that folder'))
+    .addOption(flag('--profile <name>', 'whose behaviour holds where lines of DLIO differ', { choices: PROFILES, shown: 'default' }))
+    .addOption(flag('--ranks <n>', 'processes to start on this host', { parse: count, shown: '1' }))
+    .addOption(flag('--coordinator <address>', 'HOST:PORT of rank 0, where the launcher does not say'))
+    .addOption(flag('--join-timeout <seconds>', 'how long ranks may take to come together', { parse: seconds, shown: '120' }))
+    .addOption(flag('--on-error <policy>', 'a sample that cannot be read', { choices: ['fail', 'count'], shown: 'fail' }))
+    .addOption(flag('--timeout <seconds>', 'how long a batch may take', { parse: seconds, shown: '600' }))
+    .addOption(flag('--ring-bytes <bytes>', 'batches that a rank reads ahead', { parse: size, shown: '1GiB' }))
+    .addOption(flag('--hold-bytes <bytes>', 'files that a rank keeps under read_type: memory', { parse: size, shown: 'half of what is free' }))
+    .option('--verify', 'compare each sample with what was generated')
+    .option('--drop-caches', "make the system's page cache forget the data set before each epoch")
+    .option('--no-calibration', 'do not measure afterwards what this host can show at most')
+    .option('--json', 'print one JSON document')
+    .option('--progress', 'draw progress although stderr is no terminal')
+    .addHelpText('after', HELP)
+    .addHelpText('after', EXAMPLE)
+    .action(run)
+  command.addCommand(postprocessCommand())
+  return command
+}
+
+async function run(overrides: readonly string[], flags: Flags): Promise<void> {
+  const { ranks, config, configDir, configName, profile, json, progress, calibration, ...options } = flags
+  const info = discoverRank()
+  if (ranks !== undefined && ranks > 1 && info.source === 'none') return startAll(ranks)
+  if (ranks !== undefined && ranks !== info.worldSize)
+    throw new HeadraceError('E_USAGE', `--ranks ${ranks}: the launcher has started ${info.worldSize}`, {
+      hint: 'leave --ranks away under mpirun, srun and torchrun',
+    })
+  const resolved = await resolveConfig({
+    overrides,
+    ranks: info.worldSize,
+    ...given({ file: config, configDir, configName, profile }),
+  })
+  if (resolved.query !== null) {
+    print(queried(resolved, resolved.query))
+    return
+  }
+  const talks = info.rank === 0
+  if (talks) warn(resolved)
+  const meter = new Meter(talks, progress === true)
+  const report = await runWorkload(resolved, {
+    ...given(options),
+    calibrate: calibration !== false,
+    signal: interrupted,
+    onProgress: (at) => meter.show(at),
+    onLine: (line) => meter.around(() => (json === true ? undefined : print(line))),
+  }).finally(() => meter.end())
+  if (report === undefined) return
+  if (json === true) printJson(report)
+  else showReport(report)
+}
+
+/** The same command, once a rank; the first one's figures are those of all. */
+async function startAll(ranks: number): Promise<void> {
+  const [script = '', ...words] = process.argv.slice(1)
+  const line = new ProgressLine(words.includes('--progress'))
+  try {
+    await startRanks({
+      ranks,
+      argv: [process.execPath, ...process.execArgv, script, ...words],
+      env: { [PROGRESS]: line.enabled ? '1' : '0' },
+      signal: interrupted,
+      onOutput: ({ rank, stream, line: text }) => {
+        if (text.startsWith(MARK)) drawProgress(line, JSON.parse(text.slice(MARK.length)) as RunProgress)
+        else {
+          line.clear()
+          // Ranks that end because another one has failed say nothing new.
+          if (rank === 0 || stream === 'stdout' || !text.includes('[E_PEER]')) process[stream].write(`${text}\n`)
+        }
+      },
+    })
+  } finally {
+    line.clear()
+  }
+}
+
+/** In the environment of ranks: whether whoever started them draws their progress. */
+const PROGRESS = 'HEADRACE_SHOW_PROGRESS'
+/** Before a line that is progress and not text. */
+const MARK = '\u001e'
+
+/** Draws how far a run is, or tells who started it. */
+class Meter {
+  readonly #line: ProgressLine
+  readonly #tells: boolean
+
+  constructor(talks: boolean, force: boolean) {
+    this.#tells = talks && process.env[PROGRESS] === '1'
+    this.#line = new ProgressLine(talks && force && process.env[PROGRESS] === undefined)
+  }
+
+  show(progress: RunProgress): void {
+    if (this.#tells) process.stderr.write(`${MARK}${JSON.stringify(progress)}\n`)
+    else if (process.env[PROGRESS] === undefined) drawProgress(this.#line, progress)
+  }
+
+  around(say: () => void): void {
+    this.#line.clear()
+    say()
+  }
+
+  end(): void {
+    this.#line.clear()
+  }
+}
+
+function drawProgress(line: ProgressLine, { phase, epoch, done, total, au, bytes, samples, faults, seconds: spent }: RunProgress) {
+  const parts = [
+    ...(epoch > 0 ? [`epoch ${epoch}`] : []),
+    ...(phase === 'saving' || phase === 'loading' ? [formatBytes(done)] : [`${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')}`]),
+    ...(au === undefined ? [] : [`AU ${(100 * au).toFixed(1)} %`]),
+    ...(spent > 0 ? [`${Math.round(samples / spent).toLocaleString('en-US')} samples/s`, `${formatBytes(bytes / spent)}/s`] : []),
+    ...(faults > 0 ? [`${faults} not read`] : []),
+    ...(spent > 1 && phase === 'training' ? [duration(spent)] : []),
+  ]
+  line.update(phase, done, total, parts.join(', '))
+}
+
+function warn({ warnings }: ResolvedConfig): void {
+  for (const { message, file, line, column } of warnings) {
+    const place = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}${column === undefined ? '' : `:${column}`}`}: `
+    process.stderr.write(`warning: ${oneLine(`${place}${message}`)}\n`)
+  }
+}
+
+/** The value of a dotted key below the workload. */
+function queried({ resolved }: ResolvedConfig, query: string): string {
+  let value: unknown = resolved
+  for (const name of query.split('.')) value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
+  if (value === undefined) throw new HeadraceError('E_NOT_FOUND', `there is no key ${JSON.stringify(query)} in the workload`)
+  return typeof value === 'object' ? JSON.stringify(value) : String(value)
+}
+
+function postprocessCommand(): Command {
+  return new Command('postprocess')
+    .description("write DLIO's report of a run from its output folder")
+    .argument('<folder>', 'such as hydra_log/unet3d/2026-01-31-12-00-00')
+    .addOption(flag('--name <name>', 'of the run, in the name of the report', { shown: "the model's" }))
+    .option('--json', 'print the report as one JSON document')
+    .addHelpText('after', '\nExample:\n  headrace dlio postprocess out/ && cat out/DLIO_unet3d_report.txt')
+    .action(async (folder: string, { name, json }: { name?: string; json?: boolean }) => {
+      const { report, path } = await postprocess(folder, given({ name }))
+      if (json === true) printJson(report)
+      else print(path)
+    })
+}
+
