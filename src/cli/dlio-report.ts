@@ -61,10 +61,20 @@ export function showReport(report: RunReport): void {
       : []),
     ...(figures.hostCpu === undefined || figures.ownCpu === undefined
       ? []
-      : [['host CPU', `${percent(figures.hostCpu)} of ${figures.cores} cores, ${percent(figures.ownCpu)} by this run`] as const]),
+      : [
+          [
+            'host CPU',
+            `${percent(figures.hostCpu)} of ${figures.cores} cores, ${percent(figures.ownCpu)} by this run`,
+          ] as const,
+        ]),
     ...(figures.askedBytes === 0 || time === 0
       ? []
-      : [['read', `${formatBytes(figures.askedBytes)}, ${formatRate((figures.askedBytes * report.ranks) / time)}`] as const]),
+      : [
+          [
+            'read',
+            `${formatBytes(figures.askedBytes)}, ${formatRate((figures.askedBytes * report.ranks) / time)}`,
+          ] as const,
+        ]),
     ...(figures.calibratedAu === undefined
       ? []
       : [['calibration', `${figures.calibratedAu.toFixed(2)} % AU with storage that answers at once`] as const]),

@@ -1,30 +1,31 @@
 import { Command } from 'commander'
-import { resolveConfig } from '../benchmark/dlio/config/resolve.ts'
 import { postprocess } from '../benchmark/dlio/postprocess/postprocess.ts'
 import { type RunOptions, type RunProgress, runWorkload } from '../benchmark/dlio/run/index.ts'
-import type { Profile, ResolvedConfig } from '../benchmark/dlio/types.ts'
 import { formatBytes } from '../bytes.ts'
 import { discoverRank } from '../distributed/rank.ts'
 import { startRanks } from '../distributed/start.ts'
 import { HeadraceError } from '../errors.ts'
+import {
+  type ConfigFlags,
+  configOf,
+  dlioConfigCommand,
+  printConfig,
+  printWarnings,
+  queried,
+  withConfigFlags,
+} from './dlio-config.ts'
 import { showReport } from './dlio-report.ts'
 import { flag } from './flags.ts'
 import { duration, ProgressLine } from './progress.ts'
-import { interrupted, oneLine, print, printJson } from './run.ts'
+import { interrupted, print, printJson } from './run.ts'
 import { count, given, seconds, size } from './values.ts'
 
-interface Flags extends Omit<RunOptions, 'signal' | 'onProgress' | 'onLine' | 'calibrate'> {
-  ranks?: number
-  profile?: Profile
-  config?: string
-  configDir?: string
-  configName?: string
-  calibration?: boolean
-  json?: boolean
-  progress?: boolean
+interface Flags extends ConfigFlags, Omit<RunOptions, 'signal' | 'onProgress' | 'onLine' | 'calibrate'> {
+  readonly ranks?: number
+  readonly calibration?: boolean
+  readonly json?: boolean
+  readonly progress?: boolean
 }
-
-const PROFILES: readonly Profile[] = ['default', 'dlio', 'mlperf-v2', 'mlcommons-fork']
 
 const HELP = `
 Overrides are Hydra's: key=value changes what is there, +key=value adds, ++key=value does either, ~key deletes; keys
@@ -39,20 +40,27 @@ Example:
 
 /** `headrace dlio` */
 export function dlioCommand(): Command {
-  const command = new Command('dlio')
-    .description("run a DLIO workload: generate, train, evaluate, checkpoint; DLIO's configs, files and figures")
-    .argument('[overrides...]', "workload=NAME, and Hydra's overrides")
-    .addOption(flag('--config <file>', 'a workload of its own, instead of workload=NAME'))
-    .addOption(flag('--config-dir <folder>', 'where workload/NAME.yaml is looked for first'))
-    .addOption(flag('--config-name <name>', 'the primary config in that folder'))
-    .addOption(flag('--profile <name>', 'whose behaviour holds where lines of DLIO differ', { choices: PROFILES, shown: 'default' }))
+  const command = withConfigFlags(
+    new Command('dlio').description(
+      "run a DLIO workload: generate, train, evaluate, checkpoint; DLIO's configs, files and figures",
+    ),
+  )
     .addOption(flag('--ranks <n>', 'processes to start on this host', { parse: count, shown: '1' }))
     .addOption(flag('--coordinator <address>', 'HOST:PORT of rank 0, where the launcher does not say'))
-    .addOption(flag('--join-timeout <seconds>', 'how long ranks may take to come together', { parse: seconds, shown: '120' }))
-    .addOption(flag('--on-error <policy>', 'a sample that cannot be read', { choices: ['fail', 'count'], shown: 'fail' }))
+    .addOption(
+      flag('--join-timeout <seconds>', 'how long ranks may take to come together', { parse: seconds, shown: '120' }),
+    )
+    .addOption(
+      flag('--on-error <policy>', 'a sample that cannot be read', { choices: ['fail', 'count'], shown: 'fail' }),
+    )
     .addOption(flag('--timeout <seconds>', 'how long a batch may take', { parse: seconds, shown: '600' }))
     .addOption(flag('--ring-bytes <bytes>', 'batches that a rank reads ahead', { parse: size, shown: '1GiB' }))
-    .addOption(flag('--hold-bytes <bytes>', 'files that a rank keeps under read_type: memory', { parse: size, shown: 'half of what is free' }))
+    .addOption(
+      flag('--hold-bytes <bytes>', 'files that a rank keeps under read_type: memory', {
+        parse: size,
+        shown: 'half of what is free',
+      }),
+    )
     .option('--verify', 'compare each sample with what was generated')
     .option('--drop-caches', "make the system's page cache forget the data set before each epoch")
     .option('--no-calibration', 'do not measure afterwards what this host can show at most')
@@ -61,29 +69,28 @@ export function dlioCommand(): Command {
     .addHelpText('after', HELP)
     .addHelpText('after', EXAMPLE)
     .action(run)
+  command.addCommand(dlioConfigCommand())
   command.addCommand(postprocessCommand())
   return command
 }
 
 async function run(overrides: readonly string[], flags: Flags): Promise<void> {
-  const { ranks, config, configDir, configName, profile, json, progress, calibration, ...options } = flags
+  const { ranks, config, configDir, configName, profile, cfg, multirun, json, progress, calibration, ...options } =
+    flags
   const info = discoverRank()
   if (ranks !== undefined && ranks > 1 && info.source === 'none') return startAll(ranks)
   if (ranks !== undefined && ranks !== info.worldSize)
     throw new HeadraceError('E_USAGE', `--ranks ${ranks}: the launcher has started ${info.worldSize}`, {
       hint: 'leave --ranks away under mpirun, srun and torchrun',
     })
-  const resolved = await resolveConfig({
-    overrides,
-    ranks: info.worldSize,
-    ...given({ file: config, configDir, configName, profile }),
-  })
-  if (resolved.query !== null) {
-    print(queried(resolved, resolved.query))
+  const resolved = await configOf(overrides, flags, { ranks: info.worldSize })
+  const talks = info.rank === 0
+  if (cfg !== undefined || resolved.query !== null) {
+    if (cfg !== undefined) printConfig(resolved, cfg)
+    else if (resolved.query !== null) print(String(queried(resolved, resolved.query)))
     return
   }
-  const talks = info.rank === 0
-  if (talks) warn(resolved)
+  if (talks) printWarnings(resolved.warnings)
   const meter = new Meter(talks, progress === true)
   const report = await runWorkload(resolved, {
     ...given(options),
@@ -151,31 +158,23 @@ class Meter {
   }
 }
 
-function drawProgress(line: ProgressLine, { phase, epoch, done, total, au, bytes, samples, faults, seconds: spent }: RunProgress) {
+function drawProgress(
+  line: ProgressLine,
+  { phase, epoch, done, total, au, bytes, samples, faults, seconds: spent }: RunProgress,
+) {
   const parts = [
     ...(epoch > 0 ? [`epoch ${epoch}`] : []),
-    ...(phase === 'saving' || phase === 'loading' ? [formatBytes(done)] : [`${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')}`]),
+    ...(phase === 'saving' || phase === 'loading'
+      ? [formatBytes(done)]
+      : [`${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')}`]),
     ...(au === undefined ? [] : [`AU ${(100 * au).toFixed(1)} %`]),
-    ...(spent > 0 ? [`${Math.round(samples / spent).toLocaleString('en-US')} samples/s`, `${formatBytes(bytes / spent)}/s`] : []),
+    ...(spent > 0
+      ? [`${Math.round(samples / spent).toLocaleString('en-US')} samples/s`, `${formatBytes(bytes / spent)}/s`]
+      : []),
     ...(faults > 0 ? [`${faults} not read`] : []),
     ...(spent > 1 && phase === 'training' ? [duration(spent)] : []),
   ]
   line.update(phase, done, total, parts.join(', '))
-}
-
-function warn({ warnings }: ResolvedConfig): void {
-  for (const { message, file, line, column } of warnings) {
-    const place = file === undefined ? '' : `${file}${line === undefined ? '' : `:${line}${column === undefined ? '' : `:${column}`}`}: `
-    process.stderr.write(`warning: ${oneLine(`${place}${message}`)}\n`)
-  }
-}
-
-/** The value of a dotted key below the workload. */
-function queried({ resolved }: ResolvedConfig, query: string): string {
-  let value: unknown = resolved
-  for (const name of query.split('.')) value = typeof value === 'object' && value !== null ? (value as Record<string, unknown>)[name] : undefined
-  if (value === undefined) throw new HeadraceError('E_NOT_FOUND', `there is no key ${JSON.stringify(query)} in the workload`)
-  return typeof value === 'object' ? JSON.stringify(value) : String(value)
 }
 
 function postprocessCommand(): Command {
@@ -191,4 +190,3 @@ function postprocessCommand(): Command {
       else print(path)
     })
 }
-

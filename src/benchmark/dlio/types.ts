@@ -124,6 +124,7 @@ export type Phase =
       readonly kind: 'train'
       readonly epoch: number
       readonly block: number
+      /** Of the epoch, from 1 on. */
       readonly firstStep: number
       readonly steps: number
     }

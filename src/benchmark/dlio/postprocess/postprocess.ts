@@ -4,7 +4,7 @@ import { knownOptions, show } from '../../../checks.ts'
 import { fromSystemError, HeadraceError } from '../../../errors.ts'
 import { resolveConfig } from '../config/resolve.ts'
 import { type PostprocessReport, postprocessReport, type RunFacts } from './report.ts'
-import { readRunFolder, type RunFolder } from './run-folder.ts'
+import { type RunFolder, readRunFolder } from './run-folder.ts'
 import { reportText } from './text.ts'
 
 export interface PostprocessOptions {

@@ -128,7 +128,7 @@ export function postprocessReport(folder: RunFolder, facts: RunFacts): Postproce
     name: facts.name,
     ranks: folder.ranks.length,
     batchSize: facts.batchSize,
-    ...(evaluated && { batchSizeEval: facts.batchSizeEval }),
+    ...(evaluated ? { batchSizeEval: facts.batchSizeEval } : {}),
     started,
     ended,
     duration: (milliseconds(ended) - milliseconds(started)) / 1000,

@@ -10,7 +10,11 @@ const Times = z.record(z.string(), z.array(z.number()))
 
 const Epoch = z.looseObject({ load: Times, proc: Times })
 
-const Span = z.looseObject({ start: z.string(), end: z.string().optional(), duration: z.union([z.string(), z.number()]).optional() })
+const Span = z.looseObject({
+  start: z.string(),
+  end: z.string().optional(),
+  duration: z.union([z.string(), z.number()]).optional(),
+})
 
 const EpochStats = z.record(z.string(), z.union([z.string(), Span]))
 
@@ -103,13 +107,16 @@ export function readRunFolder(path: string): RunFolder {
   } catch (error) {
     throw fromSystemError(error, `reading ${path}`, { path })
   }
-  const outputs = names.filter((name) => /^\d+_output\.json$/.test(name)).sort((a, b) => parseInt(a, 10) - parseInt(b, 10))
+  const outputs = names
+    .filter((name) => /^\d+_output\.json$/.test(name))
+    .sort((a, b) => parseInt(a, 10) - parseInt(b, 10))
   if (outputs.length === 0 || !names.includes('summary.json'))
-    throw new HeadraceError('E_NOT_FOUND', `${path} holds no run: there is no summary.json with 0_output.json`, { path })
+    throw new HeadraceError('E_NOT_FOUND', `${path} holds no run: there is no summary.json with 0_output.json`, {
+      path,
+    })
   // Before version 2 there was one for all ranks.
   const stats = ['0_per_epoch_stats.json', 'per_epoch_stats.json'].find((name) => names.includes(name))
-  if (stats === undefined)
-    throw new HeadraceError('E_NOT_FOUND', `${path} has no 0_per_epoch_stats.json`, { path })
+  if (stats === undefined) throw new HeadraceError('E_NOT_FOUND', `${path} has no 0_per_epoch_stats.json`, { path })
   const epochs = read(join(path, stats), z.record(z.string(), EpochStats))
   return {
     path,

@@ -116,7 +116,9 @@ export function reportText(report: PostprocessReport): string {
             ['Started:', time(phase.started)],
             ['Ended:', time(phase.ended)],
             ['Duration (s):', phase.duration.toFixed(2)],
-            ...(phase.loading === undefined ? [] : [['Avg loading time / rank (s):', phase.loading.toFixed(2)] as const]),
+            ...(phase.loading === undefined
+              ? []
+              : [['Avg loading time / rank (s):', phase.loading.toFixed(2)] as const]),
             ...(phase.processing === undefined
               ? []
               : [['Avg processing time / rank (s):', phase.processing.toFixed(2)] as const]),

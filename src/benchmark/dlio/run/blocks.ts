@@ -46,8 +46,8 @@ export class Blocks {
     const start = timestamp()
     log.output(`Starting block ${phase.block}`, start)
     const begin = performance.now()
-    if (phase.firstStep === 0) await this.#begin('train', epoch.epoch, epochSteps)
-    const { table, wall, failure } = await this.#run('train', epoch, phase.firstStep, phase.steps, begin)
+    if (phase.firstStep === 1) await this.#begin('train', epoch.epoch, epochSteps)
+    const { table, wall, failure } = await this.#run('train', epoch, phase.firstStep - 1, phase.steps, begin)
     const times = timesOf(table, wall)
     const metrics = trainMetrics(times, batchSize, workload.output, epochSteps, rules)
     const span: StepSpan = { kind: 'steps', name, start, end: timestamp(), times, metrics }
@@ -150,4 +150,3 @@ export function pythonDistribution(distribution: Distribution): string {
   const { type: _, ...values } = distribution
   return `{${[`'type': '${type}'`, ...named(values)].join(', ')}}`
 }
-

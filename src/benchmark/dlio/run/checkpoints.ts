@@ -1,4 +1,10 @@
-import { type CheckpointFile, checkpointFiles, checkpointSize, loadCheckpoint, saveCheckpoint } from '../../../checkpoint/index.ts'
+import {
+  type CheckpointFile,
+  checkpointFiles,
+  checkpointSize,
+  loadCheckpoint,
+  saveCheckpoint,
+} from '../../../checkpoint/index.ts'
 import { recoveryRank } from '../../../checkpoint/recovery.ts'
 import { native } from '../../../native.ts'
 import { openStore } from '../../../storage/open.ts'
@@ -66,7 +72,11 @@ export class Checkpoints {
     const local = Math.max(1, comm.localSize)
     const from = !saving && recoveryRankShift ? recoveryRank(comm.rank, comm.size, local) : comm.rank
     const files = checkpointFiles(spec, from, comm.size, phase)
-    progress.begin(saving ? 'saving' : 'loading', phase.epoch, files.reduce((bytes, file) => bytes + file.bytes, 0))
+    progress.begin(
+      saving ? 'saving' : 'loading',
+      phase.epoch,
+      files.reduce((bytes, file) => bytes + file.bytes, 0),
+    )
     let before = 0
     for (const part of ['model', 'optimizer'] as const) {
       const of = files.filter(({ key }) => key.includes(OPTIMIZER) === (part === 'optimizer'))
@@ -78,7 +88,9 @@ export class Checkpoints {
         signal,
         onProgress: ({ bytes }: { readonly bytes: number }) => progress.update(base + bytes),
       }
-      const report = saving ? await saveCheckpoint({ ...options, randomize: randomizeTensor }) : await loadCheckpoint(options)
+      const report = saving
+        ? await saveCheckpoint({ ...options, randomize: randomizeTensor })
+        : await loadCheckpoint(options)
       before += report.bytes
       if (spec.model.kind === 'transformer' || spec.model.layers > 0)
         log.output(`${saving ? 'Saved' : 'Loaded'} ${part} checkpoint in ${fixed(report.seconds, 4)} seconds`)

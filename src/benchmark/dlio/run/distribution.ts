@@ -87,7 +87,7 @@ function standardGamma(shape: number, draws: Draws): number {
   for (let at = 0; ; at += 3) {
     const x = standardNormal(draws, at)
     const v = (1 + c * x) ** 3
-    if (v > 0 && Math.log(1 - draws.at(at + 2)) < x * x / 2 + d - d * v + d * Math.log(v)) return d * v
+    if (v > 0 && Math.log(1 - draws.at(at + 2)) < (x * x) / 2 + d - d * v + d * Math.log(v)) return d * v
   }
 }
 

@@ -27,7 +27,7 @@ export async function dropFiles({ workload, comm, signal }: RankContext, store: 
 async function dropPages(path: string): Promise<void> {
   let fd: number
   try {
-    fd = openSync(path)
+    fd = openSync(path, 'r')
   } catch {
     return
   }

@@ -41,7 +41,11 @@ function writeJson(folder: string, name: string, value: PythonValue): void {
 }
 
 /** What all ranks brought back, on rank 0; where they cannot be asked any more, what this one did. */
-async function gathered(context: RankContext, own: RankDigest, partial: boolean): Promise<readonly RankDigest[] | undefined> {
+async function gathered(
+  context: RankContext,
+  own: RankDigest,
+  partial: boolean,
+): Promise<readonly RankDigest[] | undefined> {
   const { comm } = context
   if (comm.size === 1) return [own]
   if (partial) return comm.rank === 0 ? [own] : undefined

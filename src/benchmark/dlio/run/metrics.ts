@@ -19,8 +19,8 @@ export interface StepTimes {
 }
 
 export interface Window {
-  readonly excludeStart: number
-  readonly excludeEnd: number
+  readonly excludeStartSteps: number
+  readonly excludeEndSteps: number
 }
 
 export interface MetricRules {
@@ -69,9 +69,9 @@ export interface Metrics {
 }
 
 /** First step that counts, and the one behind the last. */
-function windowOf(steps: number, { excludeStart, excludeEnd }: Window, rules: MetricRules, planned: number) {
-  const behind = (rules.endOf === 'epoch' ? planned : steps) - excludeEnd
-  const first = Math.min(excludeStart, steps)
+function windowOf(steps: number, { excludeStartSteps, excludeEndSteps }: Window, rules: MetricRules, planned: number) {
+  const behind = (rules.endOf === 'epoch' ? planned : steps) - excludeEndSteps
+  const first = Math.min(excludeStartSteps, steps)
   const last = Math.max(first, Math.min(behind, steps))
   return first === last && rules.shortBlocksCount ? { first: 0, last: steps } : { first, last }
 }
@@ -83,7 +83,11 @@ function sum(values: Float64Array): number {
 }
 
 /** Time and computation of the window. */
-function windowTimes(times: StepTimes, first: number, last: number): { readonly time: number; readonly compute: number } {
+function windowTimes(
+  times: StepTimes,
+  first: number,
+  last: number,
+): { readonly time: number; readonly compute: number } {
   const { wall, proc, compute } = times
   return {
     time: wall - sum(proc.subarray(0, first)) - sum(proc.subarray(last)),

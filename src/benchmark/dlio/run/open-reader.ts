@@ -115,7 +115,11 @@ function access(
   return { format, sources: held === undefined ? sources : new HeldFiles(held).around(sources) }
 }
 
-function memoryPart({ set: spec, order, bytes, sidecars }: MemoryFile, format: RecordFormat, tensorBytes: number): Part {
+function memoryPart(
+  { set: spec, order, bytes, sidecars }: MemoryFile,
+  format: RecordFormat,
+  tensorBytes: number,
+): Part {
   const set = new DataSet(spec)
   const contents = [bytes, ...sidecars].map((each) => new Uint8Array(each))
   const sources: Sources = {

@@ -42,8 +42,7 @@ export class EpochOrder {
     const { fileShuffle, sampleShuffle } = spec
     const seeded = (shuffle: Shuffle) => (shuffle === 'random' ? spec.runSeed : spec.seed)
     const epochOf = (shuffle: Shuffle) => (shuffle === 'random' || spec.seedChangeEpoch ? epoch : 0)
-    if (fileShuffle !== 'off')
-      this.#files = new Permutation(spec.files, seeded(fileShuffle), epochOf(fileShuffle))
+    if (fileShuffle !== 'off') this.#files = new Permutation(spec.files, seeded(fileShuffle), epochOf(fileShuffle))
     this.#seed = seeded(sampleShuffle)
     this.#epoch = epochOf(sampleShuffle)
   }

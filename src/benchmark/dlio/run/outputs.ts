@@ -65,11 +65,7 @@ function epochStats(epoch: EpochLog): ReadonlyMap<string, PythonValue> {
       new Map<string, PythonValue>(
         span.kind === 'steps'
           ? [...times, ['duration', seconds(start, end)]]
-          : [
-              ...times,
-              ['duration', new Float(secondsBetween(start, end))],
-              ['throughput', new Float(span.throughput)],
-            ],
+          : [...times, ['duration', new Float(secondsBetween(start, end))], ['throughput', new Float(span.throughput)]],
       ),
     )
   }

@@ -1,7 +1,16 @@
 import { BATCH } from './ring.ts'
 
 /** What a rank is at. */
-export const PHASES = ['starting', 'generating', 'training', 'evaluating', 'saving', 'loading', 'calibrating', 'ending'] as const
+export const PHASES = [
+  'starting',
+  'generating',
+  'training',
+  'evaluating',
+  'saving',
+  'loading',
+  'calibrating',
+  'ending',
+] as const
 export type PhaseName = (typeof PHASES)[number]
 
 /** Numbers of the shared memory. */

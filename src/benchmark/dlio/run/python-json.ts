@@ -33,13 +33,15 @@ export function floatText(value: number): string {
     const digits = String(Math.abs(power)).padStart(2, '0')
     return `${mantissa}e${power < 0 ? '-' : '+'}${digits}`
   }
-  const text = Object.is(value, -0) ? '-0' : power < 0 ? value.toFixed(digitsAfterPoint(mantissa, power)) : String(value)
+  // From 1e-6 on down JavaScript would write an exponent.
+  const text = Object.is(value, -0) ? '-0' : power < 0 ? smallText(mantissa, power) : String(value)
   return text.includes('.') ? text : `${text}.0`
 }
 
-/** Of a number below 1 whose shortest digits are known. */
-function digitsAfterPoint(mantissa: string, power: number): number {
-  return mantissa.replace(/[-.]/g, '').length - 1 - power
+/** Of a number between -1 and 1. */
+function smallText(mantissa: string, power: number): string {
+  const sign = mantissa.startsWith('-') ? '-' : ''
+  return `${sign}0.${'0'.repeat(-power - 1)}${mantissa.replace(/[-.]/g, '')}`
 }
 
 /** With `digits` behind the point, as Python's `format(value, '.2f')`: what is exactly between two goes to the even one. */

@@ -1,8 +1,8 @@
-import { itemSize } from '../../../dtype.ts'
 import { DataSet } from '../../../generate/data-set.ts'
 import type { DataSetSpec } from '../../../generate/types.ts'
 import { secretsOf } from '../../../storage/secrets.ts'
 import type { Store } from '../../../storage/types.ts'
+import { recordOf } from '../plan-summary.ts'
 import type { Workload } from '../types.ts'
 import type { RankContext } from './context.ts'
 import { heldMemory } from './held-files.ts'
@@ -14,11 +14,8 @@ import { type Readers, startReaders } from './readers.ts'
 const TOLD = 10
 
 /** Bytes of the tensor that a sample becomes: the resized one's, or the record's; where records vary, those of the mean. */
-export function tensorBytes({ data, reader }: Workload): number {
-  if (reader.resizedBytes !== undefined) return reader.resizedBytes
-  const { record } = data
-  if (record.kind === 'dims') return record.dims.reduce((product, side) => product * side, itemSize(record.dtype))
-  return Math.max(1, Math.trunc(Math.sqrt(record.bytes))) ** 2
+function tensorBytes(workload: Workload): number {
+  return workload.reader.resizedBytes ?? recordOf(workload).bytes
 }
 
 function orderOf(workload: Workload, files: number, runSeed: number): OrderSpec {

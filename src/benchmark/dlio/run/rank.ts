@@ -1,3 +1,4 @@
+import { availableCores } from '../../../cores.ts'
 import { recordFormat } from '../../../formats/records.ts'
 import { generate } from '../../../generate/generate.ts'
 import type { DataSetSpec, Split } from '../../../generate/types.ts'
@@ -15,9 +16,9 @@ import { readMemInfo } from './host.ts'
 import { locateSet } from './locate.ts'
 import { fixed } from './python-json.ts'
 import { rankReaders } from './rank-readers.ts'
+import type { RankResult } from './rank-result.ts'
 import type { Readers } from './readers.ts'
 import { removeFiles } from './remove-files.ts'
-import type { RankResult } from './rank-result.ts'
 import { Usage } from './usage.ts'
 
 /** Everything that one rank does, from the data set to its own files. */
@@ -67,7 +68,7 @@ export class RankRun {
   }
 
   async #phases(): Promise<void> {
-    const { plan, log, workload, comm, signal } = this.#context
+    const { plan, workload, comm, signal } = this.#context
     this.#announce()
     const phases = plan.phases.filter(({ kind }) => kind !== 'generate')
     if (phases.length < plan.phases.length) await this.#generate()
@@ -93,7 +94,7 @@ export class RankRun {
 
   async #phase(epoch: EpochLog, phase: Exclude<Phase, { kind: 'generate' }>, phases: readonly Phase[], i: number) {
     const blocks = this.#blocks
-    if (phase.kind === 'train') await blocks?.train(epoch, phase, epochSteps(phases, epoch.epoch))
+    if (phase.kind === 'train') await blocks?.train(epoch, phase, epochSteps(phases, epoch.epoch) ?? 0)
     else if (phase.kind === 'evaluate') {
       this.#endTraining(epoch)
       await blocks?.evaluate(epoch, phase)
@@ -137,13 +138,15 @@ export class RankRun {
   }
 
   async #generate(): Promise<void> {
-    const { workload, log, comm, progress, signal } = this.#context
+    const { workload, config, log, comm, progress, signal } = this.#context
     log.output('Starting data generation')
-    const store = await this.#openStore()
+    // Worker threads open the store by its URL, which does not say what the config alone knows.
+    const own = Object.keys(config.storageOptions).length > 0
+    const threads = Math.max(1, Math.floor(availableCores() / comm.localSize))
     await generate(workload.data, {
       rank: comm.rank,
       size: comm.size,
-      store,
+      ...(own ? { store: await this.#openStore() } : { threads }),
       signal,
       onProgress: ({ files, totalFiles }) => {
         progress.begin('generating', 0, totalFiles)
@@ -187,7 +190,10 @@ export class RankRun {
     const epoch = newEpoch(number, start, stepless, readMemInfo())
     epochs.push(epoch)
     if (steps !== undefined) {
-      const expected = workload.train.totalSteps > 0 ? `Overriding number of steps to ${steps}.` : `${plan.stepsPerEpoch} steps expected`
+      const expected =
+        workload.train.totalSteps > 0
+          ? `Overriding number of steps to ${steps}.`
+          : `${plan.stepsPerEpoch} steps expected`
       log.output(`Starting epoch ${number}: ${expected}`, start)
     }
     this.#usage.begin(number)
@@ -236,7 +242,7 @@ function hasSteps(phase: Phase): phase is Extract<Phase, { kind: 'train' | 'eval
 /** Steps of an epoch; undefined where it has none. */
 function epochSteps(phases: readonly Phase[], epoch: number): number | undefined {
   const ends = phases.flatMap((phase) =>
-    phase.kind === 'train' && phase.epoch === epoch ? [phase.firstStep + phase.steps] : [],
+    phase.kind === 'train' && phase.epoch === epoch ? [phase.firstStep + phase.steps - 1] : [],
   )
   return ends.length === 0 ? undefined : Math.max(...ends)
 }

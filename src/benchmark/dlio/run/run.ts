@@ -2,14 +2,7 @@ import { createRequire } from 'node:module'
 import { freemem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
-import {
-  booleanOption,
-  finiteNumber,
-  knownOptions,
-  oneOf,
-  positiveInteger,
-  progressOption,
-} from '../../../checks.ts'
+import { booleanOption, finiteNumber, knownOptions, oneOf, positiveInteger, progressOption } from '../../../checks.ts'
 import { HeadraceError, userCallback } from '../../../errors.ts'
 import { failureOf } from '../../../storage/threads/failure.ts'
 import type { ResolvedConfig } from '../types.ts'

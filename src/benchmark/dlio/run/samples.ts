@@ -114,7 +114,7 @@ export class SampleReader {
       return known
     }
     if (this.#open.size >= OPEN_FILES) this.#closeIdle()
-    const { set, format } = this.#options
+    const { set } = this.#options
     const key = set.key(index)
     const sources: OpenSource[] = []
     const file: OpenFile = { key, reader: this.#reader(index, key, sources), sources, uses: 1 }

@@ -1,7 +1,7 @@
 import { secondsBetween } from './clock.ts'
 import type { EpochLog } from './epoch-log.ts'
 import { stepSpans } from './epoch-log.ts'
-import { epochMetrics, MB, type Metrics, type MetricRules, spread } from './metrics.ts'
+import { epochMetrics, MB, type MetricRules, type Metrics, spread } from './metrics.ts'
 
 /** Of training or of evaluations, over the run. */
 export interface PhaseSummary {

@@ -1,6 +1,6 @@
 import { locate } from '../../../storage/open.ts'
-import { cpuTimes, processSeconds } from './host.ts'
 import { type ReadCounter, readCounter } from './device-bytes.ts'
+import { cpuTimes, processSeconds } from './host.ts'
 
 /** What an epoch took of the host. */
 export interface EpochUsage {

@@ -1,7 +1,15 @@
 import { formatBytes } from '../../../bytes.ts'
 
 /** What kept accelerators from working. */
-export type Limit = 'nothing' | 'storage' | 'host CPU' | 'decode' | 'preprocessing' | 'tool' | 'page cache' | 'slow rank'
+export type Limit =
+  | 'nothing'
+  | 'storage'
+  | 'host CPU'
+  | 'decode'
+  | 'preprocessing'
+  | 'tool'
+  | 'page cache'
+  | 'slow rank'
 
 /** Seconds of all steps of a run, and who spent them; all ranks together unless it says otherwise. */
 export interface RunFigures {
@@ -88,7 +96,8 @@ export function verdictOf(figures: RunFigures): Verdict {
 }
 
 function notLimited(figures: RunFigures, computing: number): Verdict {
-  if (fromPageCache(figures)) return byPageCache(figures, `accelerators computed ${percent(computing)} of the time, but`)
+  if (fromPageCache(figures))
+    return byPageCache(figures, `accelerators computed ${percent(computing)} of the time, but`)
   return {
     limit: 'nothing',
     text: `Limited by nothing: accelerators computed ${percent(computing)} of the time.`,
@@ -101,7 +110,8 @@ function byPageCache({ askedBytes, deviceBytes = 0 }: RunFigures, before: string
 }
 
 function byTool({ calibratedAu }: RunFigures, between: number): Verdict {
-  const with_ = calibratedAu === undefined ? '' : `; with storage that answers at once it shows ${calibratedAu.toFixed(1)} % AU`
+  const with_ =
+    calibratedAu === undefined ? '' : `; with storage that answers at once it shows ${calibratedAu.toFixed(1)} % AU`
   return {
     limit: 'tool',
     text: `Limited by this tool: ${percent(between)} of the time went by between computation and the next batch, which was ready${with_}.`,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { isZero, meanOf, Times } from '../../../../src/benchmark/dlio/run/distribution.ts'
 import { pythonDistribution } from '../../../../src/benchmark/dlio/run/blocks.ts'
+import { isZero, meanOf, Times } from '../../../../src/benchmark/dlio/run/distribution.ts'
 import type { Distribution } from '../../../../src/benchmark/dlio/types.ts'
 
 const DRAWS = 20_000

@@ -41,7 +41,7 @@ export interface GoldenRun {
   readonly batchSize: number
   readonly batchSizeEval: number
   readonly recordBytes: number
-  readonly window: { readonly excludeStart: number; readonly excludeEnd: number }
+  readonly window: { readonly excludeStartSteps: number; readonly excludeEndSteps: number }
   readonly checkpoints: { readonly written: boolean; readonly read: boolean }
 }
 
@@ -76,8 +76,8 @@ export function goldenRun(name: string): GoldenRun {
     batchSizeEval: workload.reader.batch_size_eval,
     recordBytes,
     window: {
-      excludeStart: output?.metric?.exclude_start_steps ?? 1,
-      excludeEnd: output?.metric?.exclude_end_steps ?? 0,
+      excludeStartSteps: output?.metric?.exclude_start_steps ?? 1,
+      excludeEndSteps: output?.metric?.exclude_end_steps ?? 0,
     },
     checkpoints: {
       written: (checkpoint?.num_checkpoints_write ?? -1) > 0,
@@ -93,7 +93,9 @@ export function micros(iso: string): number {
 }
 
 export const epochNumbers = (output: Record<string, unknown>) =>
-  Object.keys(output).filter((key) => /^\d+$/.test(key)).map(Number)
+  Object.keys(output)
+    .filter((key) => /^\d+$/.test(key))
+    .map(Number)
 
 /** A rank's epochs, as its two files have them. */
 export function goldenEpochs(run: GoldenRun, rank: number): EpochLog[] {
@@ -103,7 +105,9 @@ export function goldenEpochs(run: GoldenRun, rank: number): EpochLog[] {
     const of = output[String(epoch)] as GoldenEpoch
     const marks = stats[String(epoch)] as Record<string, string | GoldenSpan>
     const { start, duration } = marks
-    const spans = Object.entries(marks).flatMap(([name, span]) => (typeof span === 'string' ? [] : [spanOf(name, span, of)]))
+    const spans = Object.entries(marks).flatMap(([name, span]) =>
+      typeof span === 'string' ? [] : [spanOf(name, span, of)],
+    )
     const stepless = of.start !== undefined
     return {
       epoch,

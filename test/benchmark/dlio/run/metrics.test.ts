@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { stepSpans } from '../../../../src/benchmark/dlio/run/epoch-log.ts'
 import {
   computeSpread,
   epochMetrics,
@@ -10,17 +11,21 @@ import {
 } from '../../../../src/benchmark/dlio/run/metrics.ts'
 import { checkpointSummary, rankMetrics, summarize } from '../../../../src/benchmark/dlio/run/summary.ts'
 import { GOLDEN_RUNS, type GoldenRun, goldenEpochs, goldenRun } from './golden.ts'
-import { stepSpans } from '../../../../src/benchmark/dlio/run/epoch-log.ts'
 
 const RUNS = GOLDEN_RUNS.map(goldenRun)
 const trained = RUNS.filter(({ name }) => !name.startsWith('ck_'))
 const sum = (values: Iterable<number>) => [...values].reduce((total, value) => total + value, 0)
 
 /** The wall time that a golden's AU was counted with: only its digits in the log are known otherwise. */
-function wallOf(times: StepTimes, { au }: Metrics, { excludeStart, excludeEnd }: GoldenRun['window'], steps: number): number {
-  const behind = Math.min(times.compute.length, steps - excludeEnd)
-  const left = [...times.proc.subarray(0, excludeStart), ...times.proc.subarray(behind)]
-  return (100 * sum(times.compute.subarray(excludeStart, behind))) / au + sum(left)
+function wallOf(
+  times: StepTimes,
+  { au }: Metrics,
+  { excludeStartSteps, excludeEndSteps }: GoldenRun['window'],
+  steps: number,
+): number {
+  const behind = Math.min(times.compute.length, steps - excludeEndSteps)
+  const left = [...times.proc.subarray(0, excludeStartSteps), ...times.proc.subarray(behind)]
+  return (100 * sum(times.compute.subarray(excludeStartSteps, behind))) / au + sum(left)
 }
 
 describe.each(trained)('the run $name', (run) => {
@@ -81,7 +86,9 @@ describe.each(trained)('the run $name', (run) => {
     for (const epoch of goldenEpochs(run, 0))
       for (const { name, times } of stepSpans(epoch)) {
         if (name === 'eval') continue
-        const planned = sum(stepSpans(epoch).flatMap((span) => (span.name === 'eval' ? [] : [span.times.compute.length])))
+        const planned = sum(
+          stepSpans(epoch).flatMap((span) => (span.name === 'eval' ? [] : [span.times.compute.length])),
+        )
         const { mean, stdev } = computeSpread(times.compute, run.window, planned, rules)
         const title = `Epoch ${epoch.epoch} - Block ${name.slice('block'.length)} [Training] Computation time`
         const line = run.log.find((each) => each.includes(title)) ?? ''
@@ -96,7 +103,9 @@ test.each(RUNS.filter(({ name }) => name.startsWith('ck_')))('the checkpoints of
   for (const kind of ['save', 'load'] as const) {
     const summary = checkpointSummary(goldenEpochs(run, 0), kind)
     expectClose(
-      [summary?.rate.mean, summary?.rate.stdev, summary?.duration.mean, summary?.duration.stdev].flatMap((v) => v ?? []),
+      [summary?.rate.mean, summary?.rate.stdev, summary?.duration.mean, summary?.duration.stdev].flatMap(
+        (v) => v ?? [],
+      ),
       [
         metric[`${kind}_checkpoint_io_mean_GB_per_second`],
         metric[`${kind}_checkpoint_io_stdev_GB_per_second`],
@@ -120,11 +129,11 @@ describe('where the lines of DLIO differ', () => {
     compute: new Float64Array(count).fill(0.1),
     wall: count * 0.2,
   })
-  const window = { excludeStart: 1, excludeEnd: 1 }
+  const window = { excludeStartSteps: 1, excludeEndSteps: 1 }
 
   test('throughput counts the steps of the window, or all but two', () => {
     const of = (profile: Parameters<typeof metricRules>[0]) =>
-      trainMetrics(steps(10), 4, { excludeStart: 1, excludeEnd: 0 }, 10, metricRules(profile)).throughput
+      trainMetrics(steps(10), 4, { excludeStartSteps: 1, excludeEndSteps: 0 }, 10, metricRules(profile)).throughput
     expect(of('default')).toBeCloseTo((9 / 1.8) * 4)
     expect(of('mlcommons-fork')).toBeCloseTo((9 / 1.8) * 4)
     expect(of('dlio')).toBeCloseTo((8 / 1.8) * 4)
@@ -132,7 +141,8 @@ describe('where the lines of DLIO differ', () => {
   })
 
   test('the end that does not count is that of the block, or of the epoch', () => {
-    const of = (profile: Parameters<typeof metricRules>[0]) => trainMetrics(steps(4), 1, window, 8, metricRules(profile))
+    const of = (profile: Parameters<typeof metricRules>[0]) =>
+      trainMetrics(steps(4), 1, window, 8, metricRules(profile))
     // Two of four steps: 0.2 of 0.4 s.
     expect(of('default').throughput).toBeCloseTo(2 / 0.4)
     // Three of four, of which DLIO counts two.
@@ -162,7 +172,10 @@ describe('where the lines of DLIO differ', () => {
         { au: 30, throughput: 10 * rank },
       ],
     }))
-    expect(summarize(ranks, 1, 0.9, metricRules('default')).evaluation).toMatchObject({ au: [60, 30], throughput: [3, 30] })
+    expect(summarize(ranks, 1, 0.9, metricRules('default')).evaluation).toMatchObject({
+      au: [60, 30],
+      throughput: [3, 30],
+    })
     expect(summarize(ranks, 1, 0.9, metricRules('dlio')).evaluation).toMatchObject({
       au: [20, 15, 40, 15],
       throughput: [1, 10, 2, 20],

@@ -71,7 +71,9 @@ describe('the order of an epoch', () => {
   test('is the same however it is asked for', () => {
     const shuffled = { ...PLAIN, fileShuffle: 'seed', sampleShuffle: 'random', shuffleSize: 7 } as const
     const whole = orderOf(shuffled)
-    expect([...orderOf(shuffled, 1, 0, 5), ...orderOf(shuffled, 1, 5, 12), ...orderOf(shuffled, 1, 17, 7)]).toEqual(whole)
+    expect([...orderOf(shuffled, 1, 0, 5), ...orderOf(shuffled, 1, 5, 12), ...orderOf(shuffled, 1, 17, 7)]).toEqual(
+      whole,
+    )
     expect(counting(24).map((at) => orderOf(shuffled, 1, at, 1)[0])).toEqual(whole)
   })
 

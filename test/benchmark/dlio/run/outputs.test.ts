@@ -5,7 +5,12 @@ import { metricBlock } from '../../../../src/benchmark/dlio/run/metric-block.ts'
 import { metricRules } from '../../../../src/benchmark/dlio/run/metrics.ts'
 import { perEpochStats, rankOutput, summaryOutput } from '../../../../src/benchmark/dlio/run/outputs.ts'
 import { type PythonValue, pythonJson } from '../../../../src/benchmark/dlio/run/python-json.ts'
-import { checkpointSummary, rankMetrics, type RunSummary, summarize } from '../../../../src/benchmark/dlio/run/summary.ts'
+import {
+  checkpointSummary,
+  type RunSummary,
+  rankMetrics,
+  summarize,
+} from '../../../../src/benchmark/dlio/run/summary.ts'
 import { GOLDEN_RUNS, type GoldenRun, goldenEpochs, goldenRun, micros } from './golden.ts'
 
 const textOf = (value: PythonValue) => [...pythonJson(value)].join('')
@@ -75,7 +80,8 @@ describe.each(GOLDEN_RUNS.map(goldenRun))('the files of $name', (run) => {
     expect(rounded(text)).toBe(rounded(run.text('summary.json')))
   })
 
-  test('end with the same block of figures in the log', () => {
+  // Its ranks deleted each other's log.
+  test.skipIf(run.log.length < 2)('end with the same block of figures in the log', () => {
     const { units } = metricRules(run.profile)
     const from = run.log.findIndex((line) => line.includes('Averaged metric'))
     const block = metricBlock(summaryOf(run), run.ranks, units, run.checkpoints)

@@ -40,7 +40,9 @@ describe('a run', () => {
   test('that waits for batches which come from a slow store is limited by storage', () => {
     const verdict = verdictOf({ ...HEALTHY, ...waiting, storage: 38, decode: 1.5, idle: 0.5 })
     expect(verdict.limit).toBe('storage')
-    expect(verdict.text).toBe('Limited by storage: readers wait for it 96 % of their time, accelerators wait 50 % of the time.')
+    expect(verdict.text).toBe(
+      'Limited by storage: readers wait for it 96 % of their time, accelerators wait 50 % of the time.',
+    )
   })
 
   test('whose readers decode most of the time is limited by decoding', () => {
@@ -49,9 +51,9 @@ describe('a run', () => {
     expect(verdict.text).toBe(
       'Limited by decoding: readers spend 87 % of their time on it and 13 % on storage; accelerators wait 50 % of the time (4 reader threads, more of them may help).',
     )
-    expect(verdictOf({ ...HEALTHY, ...waiting, storage: 5, decode: 34, idle: 1, hostCpu: 0.99, ownCpu: 0.97 }).text).toContain(
-      'no core of 8 is left',
-    )
+    expect(
+      verdictOf({ ...HEALTHY, ...waiting, storage: 5, decode: 34, idle: 1, hostCpu: 0.99, ownCpu: 0.97 }).text,
+    ).toContain('no core of 8 is left')
   })
 
   test('beside other processes that use the processors is limited by host CPU', () => {
@@ -63,7 +65,9 @@ describe('a run', () => {
   })
 
   test('that uses all processors itself and does not decode is limited by host CPU', () => {
-    expect(verdictOf({ ...HEALTHY, ...waiting, storage: 34, decode: 5, hostCpu: 0.99, ownCpu: 0.95 }).limit).toBe('host CPU')
+    expect(verdictOf({ ...HEALTHY, ...waiting, storage: 34, decode: 5, hostCpu: 0.99, ownCpu: 0.95 }).limit).toBe(
+      'host CPU',
+    )
   })
 
   test('whose bytes did not come from the device was served from the page cache, also where it was fast', () => {
@@ -72,7 +76,9 @@ describe('a run', () => {
     expect(cached.text).toBe(
       'Served from the page cache: accelerators computed 99 % of the time, but storage was not measured: of 9.31 GiB asked for, the device delivered 9.54 MiB (0.1 %), the page cache the rest.',
     )
-    expect(verdictOf({ ...HEALTHY, ...waiting, storage: 38, decode: 1, idle: 1, deviceBytes: 0 }).limit).toBe('page cache')
+    expect(verdictOf({ ...HEALTHY, ...waiting, storage: 38, decode: 1, idle: 1, deviceBytes: 0 }).limit).toBe(
+      'page cache',
+    )
   })
 
   test('of which one rank is slow is limited by that rank', () => {
