@@ -97,7 +97,11 @@ async function run(overrides: readonly string[], flags: Flags): Promise<void> {
     calibrate: calibration !== false,
     signal: interrupted,
     onProgress: (at) => meter.show(at),
-    onLine: (line) => meter.around(() => (json === true ? undefined : print(line))),
+    onLine: (text) => {
+      if (json === true) return
+      meter.makeRoom()
+      for (const line of text.split('\n')) print(line)
+    },
   }).finally(() => meter.end())
   if (report === undefined) return
   if (json === true) printJson(report)
@@ -148,9 +152,9 @@ class Meter {
     else if (process.env[PROGRESS] === undefined) drawProgress(this.#line, progress)
   }
 
-  around(say: () => void): void {
+  /** Makes room for a line of text. */
+  makeRoom(): void {
     this.#line.clear()
-    say()
   }
 
   end(): void {

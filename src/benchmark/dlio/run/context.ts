@@ -1,4 +1,6 @@
 import type { Communicator } from '../../../distributed/types.ts'
+import type { StoreSpec } from '../../../storage/types.ts'
+import type { StoreOptions } from '../../../storage/url.ts'
 import type { ResolvedConfig, RunPlan, Workload } from '../types.ts'
 import type { EpochLog } from './epoch-log.ts'
 import type { HostFacts } from './host.ts'
@@ -30,6 +32,8 @@ export interface RankContext {
   readonly workload: Workload
   readonly plan: RunPlan
   readonly settings: RunSettings
+  /** In place of the store that the data folder's URL opens. */
+  readonly store: { readonly spec: StoreSpec; readonly secrets: StoreOptions } | undefined
   readonly comm: Communicator
   readonly log: RunLog
   readonly progress: Progress

@@ -5,6 +5,8 @@ import { joinRanks } from '../../../distributed/join.ts'
 import type { Communicator } from '../../../distributed/types.ts'
 import { fromSystemError, HeadraceError, isHeadraceError } from '../../../errors.ts'
 import { type FailureData, failureData } from '../../../storage/threads/failure.ts'
+import type { StoreSpec } from '../../../storage/types.ts'
+import type { StoreOptions } from '../../../storage/url.ts'
 import { planRun } from '../plan.ts'
 import type { ResolvedConfig, Workload } from '../types.ts'
 import type { RankContext, RunSettings } from './context.ts'
@@ -25,6 +27,8 @@ export interface RankThreadData {
   /** ms that ranks may take to come together. */
   readonly joinTimeout: number | undefined
   readonly env: Readonly<Record<string, string | undefined>>
+  /** In place of the data folder's own. */
+  readonly store: { readonly spec: StoreSpec; readonly secrets: StoreOptions } | undefined
   readonly stop: SharedArrayBuffer
   readonly progress: SharedArrayBuffer
 }
@@ -107,6 +111,7 @@ async function serve(data: RankThreadData): Promise<void> {
       workload,
       plan,
       settings,
+      store: data.store,
       comm,
       log,
       progress: new Progress(progress),

@@ -3,6 +3,8 @@ import { recordFormat } from '../../../formats/records.ts'
 import { generate } from '../../../generate/generate.ts'
 import type { DataSetSpec, Split } from '../../../generate/types.ts'
 import { openStore } from '../../../storage/open.ts'
+import { keepSecrets } from '../../../storage/secrets.ts'
+import { openStoreSpec } from '../../../storage/spec.ts'
 import type { Store } from '../../../storage/types.ts'
 import type { Phase } from '../types.ts'
 import { Blocks } from './blocks.ts'
@@ -138,10 +140,10 @@ export class RankRun {
   }
 
   async #generate(): Promise<void> {
-    const { workload, config, log, comm, progress, signal } = this.#context
+    const { workload, config, store: given, log, comm, progress, signal } = this.#context
     log.output('Starting data generation')
     // Worker threads open the store by its URL, which does not say what the config alone knows.
-    const own = Object.keys(config.storageOptions).length > 0
+    const own = given !== undefined || Object.keys(config.storageOptions).length > 0
     const threads = Math.max(1, Math.floor(availableCores() / comm.localSize))
     await generate(workload.data, {
       rank: comm.rank,
@@ -174,10 +176,7 @@ export class RankRun {
 
   async #openStore(): Promise<Store> {
     if (this.#store !== undefined) return this.#store
-    const { workload, config } = this.#context
-    const { url } = workload.data
-    const odirect = workload.reader.odirect && /^file:/i.test(url)
-    this.#store = await openStore(odirect ? url.replace(/^file:/i, 'direct:') : url, config.storageOptions)
+    this.#store = await openData(this.#context)
     return this.#store
   }
 
@@ -237,6 +236,19 @@ export class RankRun {
 
 function hasSteps(phase: Phase): phase is Extract<Phase, { kind: 'train' | 'evaluate' }> {
   return phase.kind === 'train' || phase.kind === 'evaluate'
+}
+
+/** The store of the data set; where the config says `odirect`, around the page cache. */
+async function openData({ workload, config, store }: RankContext): Promise<Store> {
+  if (store !== undefined) {
+    const { spec, secrets } = store
+    const opened = await openStoreSpec({ ...spec, options: { ...spec.options, ...secrets } })
+    keepSecrets(opened.spec, secrets)
+    return opened
+  }
+  const { url } = workload.data
+  const direct = workload.reader.odirect && /^file:/i.test(url)
+  return openStore(direct ? url.replace(/^file:/i, 'direct:') : url, config.storageOptions)
 }
 
 /** Steps of an epoch; undefined where it has none. */

@@ -57,13 +57,15 @@ export class BatchReader {
 
   /** Reads one batch of a session into a slot. */
   async read(session: Session, batch: number, slot: Uint8Array, numbers: Float64Array): Promise<void> {
-    await readBatch(this.#contextOf(session), session, batch, slot, numbers)
+    await readBatch(await this.#contextOf(session), session, batch, slot, numbers)
   }
 
-  #contextOf(session: Session): BatchContext {
+  async #contextOf(session: Session): Promise<BatchContext> {
     if (this.#context !== undefined && this.#session === session) return this.#context
     const { part: partOf, meter, tensorBytes, preprocessTime, seed, onError, failed, tell } = this.#options
     const part = partOf(session.part)
+    // What the last session left open may hold more than was asked for: each one reads anew.
+    await part.reader.close()
     const times = isZero(preprocessTime) ? undefined : new Times(preprocessTime, seed, session.epoch, PREPROCESS)
     const place = this.#place
     this.#session = session

@@ -82,7 +82,7 @@ function epochReports(ranks: readonly RankDigest[], summary: RunSummary): EpochR
 }
 
 function figuresOf(ranks: readonly RankDigest[], summary: RunSummary, auGoal: number, readThreads: number): RunFigures {
-  const columns = (name: 'load' | 'compute' | 'barrier' | 'storage' | 'decode' | 'preprocess' | 'idle') =>
+  const columns = (name: 'load' | 'compute' | 'asked' | 'barrier' | 'storage' | 'decode' | 'preprocess' | 'idle') =>
     sum(ranks.map(({ sums }) => sums[name]))
   const local = here(ranks)
   const usage = local[0]?.usage ?? []
@@ -99,6 +99,7 @@ function figuresOf(ranks: readonly RankDigest[], summary: RunSummary, auGoal: nu
     goal: auGoal,
     load: columns('load'),
     compute: columns('compute'),
+    asked: columns('asked'),
     barrier: columns('barrier'),
     engine: sum(ranks.map(({ engine }) => engine)),
     steps: sum(ranks.map(({ steps }) => steps)),
@@ -127,6 +128,15 @@ function misleading(epochs: readonly EpochReport[], ranks: readonly RankDigest[]
       `Epoch ${epoch}: by DLIO's formula ${throughput.toFixed(1)} samples/s, but ${samples} samples took ${wall.toFixed(2)} s, which is ${wallThroughput.toFixed(1)} samples/s; with ${steps} steps the formula misleads${why}.`,
     ]
   })
+}
+
+/** AU counts computation that took longer as computation. */
+function slowComputation({ asked, compute, steps }: RunFigures): string[] {
+  if (asked === 0 || compute / asked < 1 + MISLEADING) return []
+  const each = (seconds: number) => `${((1000 * seconds) / steps).toFixed(2)} ms`
+  return [
+    `Computation took ${each(compute)} a step where ${each(asked)} were asked for: its thread had no processor in time, and AU is higher than it should be.`,
+  ]
 }
 
 export interface ReportOptions {
@@ -160,7 +170,7 @@ export function reportOf(ranks: readonly RankDigest[], summary: RunSummary, opti
     fromPageCache: fromPageCache(figures),
     ...(source !== undefined && { deviceSource: source }),
     faults: sum(ranks.map(({ faults }) => faults)),
-    notes: misleading(epochs, ranks),
+    notes: [...misleading(epochs, ranks), ...slowComputation(figures)],
     verdict: verdictOf(figures),
   }
 }

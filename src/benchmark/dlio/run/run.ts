@@ -3,8 +3,10 @@ import { freemem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { booleanOption, finiteNumber, knownOptions, oneOf, positiveInteger, progressOption } from '../../../checks.ts'
-import { HeadraceError, userCallback } from '../../../errors.ts'
+import { HeadraceError, isHeadraceError, userCallback } from '../../../errors.ts'
+import { secretsOf } from '../../../storage/secrets.ts'
 import { failureOf } from '../../../storage/threads/failure.ts'
+import type { Store } from '../../../storage/types.ts'
 import type { ResolvedConfig } from '../types.ts'
 import type { RunSettings } from './context.ts'
 import { Progress, type RunProgress } from './progress.ts'
@@ -30,6 +32,11 @@ export interface RunOptions {
   readonly coordinator?: string
   /** Seconds that ranks may take to come together; 120. */
   readonly joinTimeout?: number
+  /**
+   * In place of the store that the data folder's URL opens, such as one with a limit around it: each thread opens one of
+   * its spec. Checkpoints are not its business.
+   */
+  readonly store?: Store
   readonly signal?: AbortSignal
   /** Called a few times a second. */
   readonly onProgress?: (progress: RunProgress) => void
@@ -47,6 +54,7 @@ const OPTIONS = [
   'dropCaches',
   'coordinator',
   'joinTimeout',
+  'store',
   'signal',
   'onProgress',
   'onLine',
@@ -77,6 +85,13 @@ function script(): string {
   return join(dirname(resolve('headrace/package.json')), 'dist/benchmark/dlio/run/rank-thread.js')
 }
 
+/** An interrupted run says where what it has done is. */
+function ended(error: Error, { outputFolder }: ResolvedConfig): Error {
+  if (!isHeadraceError(error, 'E_CANCELLED')) return error
+  const hint = `what was done until then is in ${outputFolder}`
+  return new HeadraceError('E_CANCELLED', 'the run was interrupted', { ...error.details, hint, path: outputFolder })
+}
+
 /**
  * Runs a workload as one rank of its job: alone, or one of those that a launcher or `startRanks` started. Writes DLIO's
  * files, and gives the report on rank 0. What was done before an error, or before the signal fires (E_CANCELLED), is in
@@ -84,7 +99,7 @@ function script(): string {
  */
 export async function runWorkload(config: ResolvedConfig, options: RunOptions = {}): Promise<RunReport | undefined> {
   const settings = settingsOf(options)
-  const { coordinator, joinTimeout, signal } = options
+  const { coordinator, joinTimeout, store, signal } = options
   if (joinTimeout !== undefined) finiteNumber('joinTimeout', joinTimeout, 0.001, 1e6)
   const onProgress = progressOption(options.onProgress)
   const onLine = options.onLine && userCallback(options.onLine)
@@ -97,6 +112,7 @@ export async function runWorkload(config: ResolvedConfig, options: RunOptions = 
     coordinator,
     joinTimeout: joinTimeout === undefined ? undefined : joinTimeout * 1000,
     env: { ...process.env },
+    store: store && { spec: store.spec, secrets: secretsOf(store.spec) },
     stop,
     progress: progress.memory,
   }
@@ -118,7 +134,7 @@ export async function runWorkload(config: ResolvedConfig, options: RunOptions = 
       worker.on('error', reject)
       worker.on('exit', (code) => reject(new HeadraceError('E_STATE', `the thread of the rank ended with ${code}`)))
     })
-    if (done.failure !== undefined) throw failureOf(done.failure)
+    if (done.failure !== undefined) throw ended(failureOf(done.failure), config)
     return done.report
   } finally {
     clearInterval(timer)

@@ -5,6 +5,8 @@ export const STEP_COLUMNS = [
   /** The trainer waited for its batch. */
   'load',
   'compute',
+  /** The computation that was asked for. */
+  'asked',
   /** `load`, `compute` and what is between them. */
   'proc',
   /** It waited for other ranks. */
@@ -30,7 +32,7 @@ export type StepTable = Readonly<Record<StepColumn, Float64Array>>
 /** Rows of a growing table. */
 const FIRST_ROWS = 1024
 
-/** The steps of a block or an evaluation. Memory grows with them, by 96 bytes each. */
+/** The steps of a block or an evaluation. Memory grows with them, by 104 bytes each. */
 export class StepRecords {
   #rows = 0
   #table: Record<StepColumn, Float64Array>
@@ -44,12 +46,13 @@ export class StepRecords {
   }
 
   /** Times in ms, as clocks give them; `batch`: the numbers of the batch's slot, by BATCH. */
-  add(start: number, loaded: number, computed: number, end: number, batch: Float64Array): void {
+  add(start: number, loaded: number, asked: number, computed: number, end: number, batch: Float64Array): void {
     if (this.#rows === this.#table.load.length) this.#grow()
     const row = this.#rows++
     const table = this.#table
     table.load[row] = (loaded - start) / 1000
     table.compute[row] = (computed - loaded) / 1000
+    table.asked[row] = asked / 1000
     table.proc[row] = (computed - start) / 1000
     table.barrier[row] = (end - computed) / 1000
     table.storage[row] = (batch[BATCH.storage] as number) / 1000

@@ -45,7 +45,7 @@ export async function runSteps(
       await barrier()
       end = native.monotonic()
     }
-    records.add(start, loaded, computed, end, numbers)
+    records.add(start, loaded, 1000 * seconds, computed, end, numbers)
     progress.step(loaded - start, computed - loaded, end - computed, numbers)
     feed.release()
   }

@@ -21,6 +21,8 @@ export interface RunFigures {
   /** Of the trainers: waiting for batches, computing, waiting for other ranks, everything between these. */
   readonly load: number
   readonly compute: number
+  /** The computation that the workload asks for. */
+  readonly asked: number
   readonly barrier: number
   readonly engine: number
   readonly steps: number
@@ -90,6 +92,8 @@ export function verdictOf(figures: RunFigures): Verdict {
       limit: 'slow rank',
       text: `Limited by rank ${slow.rank}: its steps take ${slow.times.toFixed(2)} times as long as those of the others, which wait for it ${percent(share(barrier))} of the time.`,
     }
+  const busy = share(compute) > 1 - 2 * IDLE_ENOUGH ? undefined : cpuOfOthers(figures, share)
+  if (busy !== undefined) return busy
   if (share(load) < IDLE_ENOUGH && share(barrier) < 2 * IDLE_ENOUGH)
     return share(engine) < IDLE_ENOUGH ? notLimited(figures, share(compute)) : byTool(figures, share(engine + load))
   return waiting(figures, share)
@@ -118,17 +122,23 @@ function byTool({ calibratedAu }: RunFigures, between: number): Verdict {
   }
 }
 
+/** Other processes leave no processor to readers, or to the trainer itself. */
+function cpuOfOthers(figures: RunFigures, share: (seconds: number) => number): Verdict | undefined {
+  const { load, barrier, engine, hostCpu, ownCpu, cores } = figures
+  if (hostCpu === undefined || ownCpu === undefined) return undefined
+  const others = hostCpu - ownCpu
+  if (hostCpu <= CPU_FULL || others <= CPU_OF_OTHERS) return undefined
+  return {
+    limit: 'host CPU',
+    text: `Limited by host CPU: ${percent(hostCpu)} of ${cores} cores are in use, ${percent(others)} by other processes; accelerators wait ${percent(share(load + barrier + engine))} of the time.`,
+  }
+}
+
 /** Steps wait for batches, or for other ranks that do: what were readers doing? */
 function waiting(figures: RunFigures, share: (seconds: number) => number): Verdict {
-  const { load, barrier, storage, decode, preprocess, idle, hostCpu, ownCpu, cores, readThreads } = figures
+  const { load, barrier, storage, decode, preprocess, idle, hostCpu, cores, readThreads } = figures
   const waits = percent(share(load + barrier))
   const reading = storage + decode + preprocess
-  const others = hostCpu === undefined || ownCpu === undefined ? 0 : hostCpu - ownCpu
-  if (hostCpu !== undefined && hostCpu > CPU_FULL && others > CPU_OF_OTHERS)
-    return {
-      limit: 'host CPU',
-      text: `Limited by host CPU: ${percent(hostCpu)} of ${cores} cores are in use, ${percent(others)} by other processes; accelerators wait ${waits} of the time.`,
-    }
   // Readers had nothing to do while the trainer waited for them.
   if (reading === 0 || (readThreads > 0 && idle > 4 * reading)) return byTool(figures, share(load + figures.engine))
   const threads = `${readThreads === 0 ? 'no' : readThreads} reader thread${readThreads === 1 ? '' : 's'}`

@@ -1,6 +1,12 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Float, fixed, floatText, type PythonValue, pythonJson } from '../../../../src/benchmark/dlio/run/python-json.ts'
+import {
+  Float,
+  fixed,
+  floatText,
+  type PythonValue,
+  pythonJson,
+} from '../../../../src/benchmark/dlio/run/python-json.ts'
 
 test.each([
   [0, '0.0'],

@@ -8,6 +8,7 @@ const HEALTHY: RunFigures = {
   goal: 90,
   load: 0.05,
   compute: 9.9,
+  asked: 9.9,
   barrier: 0,
   engine: 0.05,
   steps: 1000,
@@ -60,7 +61,7 @@ describe('a run', () => {
     const verdict = verdictOf({ ...HEALTHY, ...waiting, storage: 5, decode: 34, hostCpu: 0.99, ownCpu: 0.4 })
     expect(verdict.limit).toBe('host CPU')
     expect(verdict.text).toBe(
-      'Limited by host CPU: 99 % of 8 cores are in use, 59 % by other processes; accelerators wait 50 % of the time.',
+      'Limited by host CPU: 99 % of 8 cores are in use, 59 % by other processes; accelerators wait 51 % of the time.',
     )
   })
 
