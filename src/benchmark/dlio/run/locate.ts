@@ -71,7 +71,7 @@ async function countFiles(store: Store, spec: DataSetSpec, split: Split): Promis
   return undefined
 }
 
-/** Whether files spread over the ones that are used are there, and of the size that they must have. */
+/** Whether files spread over the ones that are used are there. Where all have another size, the set is another one. */
 async function lookAtSome(
   store: Store,
   located: DataSetSpec,
@@ -82,23 +82,26 @@ async function lookAtSome(
   const set = new DataSet(located)
   for (const split of splits) {
     const count = filesOf(asked, split)
-    const numbers = new Set([...spreadEvenly(count, LOOKED_AT), ...(count > 0 ? [0, count - 1] : [])])
-    await Promise.all(
-      [...numbers].map(async (number) => {
+    const numbers = [...new Set([...spreadEvenly(count, LOOKED_AT), ...(count > 0 ? [0, count - 1] : [])])]
+    const wrong = await Promise.all(
+      numbers.map(async (number) => {
         const index = firstOf(located, split) + number
         const key = set.key(index)
         const info = await store.head(key)
         if (info === undefined) throw tooFew(store, split, count, await countAround(store, set, index), key)
         // Where sizes vary, what a file must have costs the draws of all before it.
         const size = set.uniform ? format.fileBytes(set.file(index).layout) : undefined
-        if (size !== undefined && size !== info.size)
-          throw new HeadraceError(
-            'E_CORRUPT',
-            `${store.url}/${key} has ${info.size} bytes, but what the config describes has ${size}`,
-            { url: store.url, key, hint: 'was it generated with other settings? Generate it again' },
-          )
+        return size === undefined || size === info.size ? undefined : { key, size, found: info.size }
       }),
     )
+    const [first] = wrong
+    // One that is damaged is met when it is read, and then it is known what becomes of it.
+    if (first !== undefined && wrong.every((each) => each !== undefined))
+      throw new HeadraceError(
+        'E_CORRUPT',
+        `${store.url}/${first.key} has ${first.found} bytes, but what the config describes has ${first.size}`,
+        { url: store.url, key: first.key, hint: 'was it generated with other settings? Generate it again' },
+      )
   }
 }
 
