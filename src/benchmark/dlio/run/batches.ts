@@ -1,14 +1,14 @@
 import { native } from '../../../native.ts'
 import type { EpochOrder } from './order.ts'
 import { BATCH, type Session } from './ring.ts'
-import type { SampleReader } from './samples.ts'
+import type { Samples } from './samples.ts'
 import type { Meter } from './sources.ts'
 
 /** Samples of a store that are read at once by one thread. */
 const LANES = 16
 
 export interface BatchContext {
-  readonly reader: SampleReader
+  readonly reader: Samples
   readonly meter: Meter
   readonly order: EpochOrder
   /** Added to the files of the order. */
@@ -31,7 +31,7 @@ interface Rows {
 }
 
 interface Tally {
-  /** ms of reading each sample, together. */
+  /** ms of reading each sample, all lanes together. */
   spent: number
   faults: number
 }
@@ -53,17 +53,16 @@ export async function readBatch(
   const bytes = meter.bytes
   const start = native.monotonic()
   const tally: Tally = { spent: 0, faults: 0 }
-  await Promise.all(
-    Array.from({ length: reader.parallel ? Math.min(LANES, count) : 1 }, (_, lane) =>
-      readRows(context, rows, lane, reader.parallel ? LANES : 1, tally),
-    ),
-  )
+  if (reader.parallel)
+    await Promise.all(Array.from({ length: Math.min(LANES, count) }, (_, lane) => readLane(context, rows, lane, tally)))
+  else await readInTurn(context, rows, tally)
   let prepared = 0
   if (preprocess !== undefined) for (let i = 0; i < count; i++) prepared += preprocess(first + i) * 1000
   const read = native.monotonic()
   if (prepared > 0) native.waitUntil(read + prepared, stop)
   // What is not waiting for storage is decoding; of lanes that wait side by side, the wall's rest is storage's.
-  const decode = Math.min(read - start, Math.max(0, tally.spent - (meter.storage - storage)))
+  const spent = reader.parallel ? tally.spent : read - start
+  const decode = Math.min(read - start, Math.max(0, spent - (meter.storage - storage)))
   numbers[BATCH.decode] = decode
   numbers[BATCH.storage] = read - start - decode
   numbers[BATCH.preprocess] = prepared
@@ -72,11 +71,27 @@ export async function readBatch(
   numbers[BATCH.faults] = tally.faults
 }
 
-/** Every `lanes`-th row from `lane` on. */
-async function readRows(context: BatchContext, rows: Rows, lane: number, lanes: number, tally: Tally): Promise<void> {
+async function readInTurn(context: BatchContext, { files, samples, slot }: Rows, tally: Tally): Promise<void> {
+  const { reader, firstFile, tensorBytes, onFault, onSample, stop } = context
+  for (let row = 0; row < files.length && stop[0] === 0; row++) {
+    const file = firstFile + (files[row] as number)
+    const sample = samples[row] as number
+    onSample(file, sample)
+    try {
+      const reading = reader.read(file, sample, slot.subarray(row * tensorBytes, (row + 1) * tensorBytes))
+      if (reading !== undefined) await reading
+    } catch (error) {
+      tally.faults++
+      onFault(error, file, sample)
+    }
+  }
+}
+
+/** Every so many-th row, beside other lanes. */
+async function readLane(context: BatchContext, rows: Rows, lane: number, tally: Tally): Promise<void> {
   const { reader, firstFile, tensorBytes, onFault, onSample, stop } = context
   const { files, samples, slot } = rows
-  for (let row = lane; row < files.length && stop[0] === 0; row += lanes) {
+  for (let row = lane; row < files.length && stop[0] === 0; row += LANES) {
     const file = firstFile + (files[row] as number)
     const sample = samples[row] as number
     const start = native.monotonic()

@@ -9,8 +9,8 @@ export interface Feed {
   begin(session: Session): Promise<void>
   /** The numbers of the next batch, by BATCH, when it is there. A promise only where something must be waited for. */
   take(batch: number): Float64Array | Promise<Float64Array>
-  /** What was taken last may be overwritten. */
-  release(): void
+  /** A batch that was taken may be overwritten. */
+  release(batch: number): void
 }
 
 /** ms after which a thread that waits lets its events through: a reader may have died. */
@@ -53,8 +53,8 @@ export class RingFeed implements Feed {
     return this.#takeLate(batch, start)
   }
 
-  release(): void {
-    this.#options.ring.release()
+  release(batch: number): void {
+    this.#options.ring.release(batch)
   }
 
   async #takeLate(batch: number, start: number): Promise<Float64Array> {

@@ -1,6 +1,6 @@
 import { HeadraceError, reasonOf } from '../../../errors.ts'
 import { recordFormat } from '../../../formats/records.ts'
-import type { RecordFormat } from '../../../formats/types.ts'
+import type { FormatName, RecordFormat } from '../../../formats/types.ts'
 import { contentOf } from '../../../generate/content.ts'
 import { DataSet } from '../../../generate/data-set.ts'
 import type { DataSetSpec } from '../../../generate/types.ts'
@@ -9,10 +9,10 @@ import type { Store, StoreSpec } from '../../../storage/types.ts'
 import type { StoreOptions } from '../../../storage/url.ts'
 import type { Distribution } from '../types.ts'
 import { HeldFiles, type HeldMemory } from './held-files.ts'
-import { nothingRead } from './nothing.ts'
+import { NoSamples } from './no-samples.ts'
 import type { OrderSpec } from './order.ts'
 import { BatchReader, type Fault, type Part } from './reader.ts'
-import { SampleReader, type SampleReaderOptions } from './samples.ts'
+import { SampleReader, type Samples } from './samples.ts'
 import { heldSource, type Meter, type Sources, storeSources } from './sources.ts'
 
 /** Parts of a run, by number. */
@@ -69,9 +69,7 @@ export async function openReader(
   const format = await recordFormat(spec.set.format)
   const meter: Meter = { storage: 0, bytes: 0 }
   const set = new DataSet(spec.set)
-  const inspect = spec.verify ? comparing(set, store) : undefined
-  const base = { set, tensorBytes, inspect }
-  const samples = new SampleReader({ ...base, ...access(store, format, spec, meter) })
+  const samples = store.url.startsWith('null:') ? new NoSamples(set, meter) : stored(store, set, format, spec, meter)
   const train: Part = { order: orders.train, firstFile: 0, reader: samples }
   const valid: Part = { order: orders.valid, firstFile: spec.set.filesTrain, reader: samples }
   let inMemory: Part | undefined
@@ -103,16 +101,19 @@ export async function openReader(
   }
 }
 
-/** How files are opened and read. Of storage that holds nothing there is nothing to decode. */
-function access(
-  store: Store,
-  format: RecordFormat,
-  { transferSize = Number.POSITIVE_INFINITY, held }: ReaderSpec,
-  meter: Meter,
-): Pick<SampleReaderOptions, 'format' | 'sources' | 'planned'> {
-  if (store.url.startsWith('null:')) return nothingRead(format, meter)
+/** Formats whose records are not read as they were written. */
+export const LOSSY: ReadonlySet<FormatName> = new Set(['jpeg', 'synthetic'])
+
+function stored(store: Store, set: DataSet, format: RecordFormat, spec: ReaderSpec, meter: Meter): Samples {
+  const { transferSize = Number.POSITIVE_INFINITY, held, tensorBytes, verify } = spec
   const sources = storeSources(store, transferSize, meter)
-  return { format, sources: held === undefined ? sources : new HeldFiles(held).around(sources) }
+  return new SampleReader({
+    set,
+    format,
+    sources: held === undefined ? sources : new HeldFiles(held).around(sources),
+    tensorBytes,
+    inspect: verify && !LOSSY.has(format.name) ? comparing(set, store) : undefined,
+  })
 }
 
 function memoryPart(

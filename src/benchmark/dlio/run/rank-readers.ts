@@ -6,6 +6,7 @@ import { recordOf } from '../plan-summary.ts'
 import type { Workload } from '../types.ts'
 import type { RankContext } from './context.ts'
 import { heldMemory } from './held-files.ts'
+import { LOSSY } from './open-reader.ts'
 import type { OrderSpec } from './order.ts'
 import type { Fault } from './reader.ts'
 import { type Readers, startReaders } from './readers.ts'
@@ -77,6 +78,8 @@ export async function rankReaders(context: RankContext, store: Store, located: D
       held: reader.readType === 'memory' ? heldMemory(set.files, settings.holdBytes) : undefined,
     },
   })
+  if (settings.verify && LOSSY.has(data.format))
+    log.warning(`samples of ${data.format} are not compared: they are not read as they were written`)
   if (reader.readThreads > 0 && readers.ahead < Math.max(1, reader.prefetch))
     log.warning(
       `prefetch_size ${reader.prefetch} does not fit into ${settings.ringBytes} bytes: ${readers.ahead} batches are read ahead`,

@@ -5,7 +5,7 @@ import { type BatchContext, readBatch } from './batches.ts'
 import { isZero, Times } from './distribution.ts'
 import { EpochOrder, type OrderSpec } from './order.ts'
 import { BATCH, PLACE, type Ring, type Session } from './ring.ts'
-import type { SampleReader } from './samples.ts'
+import type { Samples } from './samples.ts'
 import type { Meter } from './sources.ts'
 
 /** Preprocessing times are drawn apart from everything else. */
@@ -16,7 +16,7 @@ export interface Part {
   readonly order: OrderSpec
   /** Of the split's first file, in the set. */
   readonly firstFile: number
-  readonly reader: SampleReader
+  readonly reader: Samples
 }
 
 export interface ReaderOptions {

@@ -9,9 +9,13 @@ import { native } from '../../../native.ts'
 /** Words of `RingMemory.words`. */
 const SESSION = 0
 const CLAIMED = 1
-const RELEASED = 2
-const RESTING = 3
-const WORDS = 4
+const RESTING = 2
+const WORDS = 3
+
+/*
+ * A slot's turn says whose it is: of the reader of batch b at 2b, of the trainer when it is 2b + 1, and then of the reader
+ * of batch b + slots. Whoever waits for a slot waits for that word alone, so nobody else is woken.
+ */
 
 /** Columns of a slot's numbers: what its batch cost the reader, ms and bytes, and when it was ready. */
 export const BATCH = {
@@ -51,7 +55,7 @@ export interface RingMemory {
   /** One word, not 0 where everything is to end. */
   readonly stop: SharedArrayBuffer
   readonly words: SharedArrayBuffer
-  readonly ready: SharedArrayBuffer
+  readonly turns: SharedArrayBuffer
   readonly numbers: SharedArrayBuffer
   readonly session: SharedArrayBuffer
   readonly places: SharedArrayBuffer
@@ -66,7 +70,7 @@ export function ringMemory(slots: readonly number[], readers: number, stop: Shar
     readers,
     stop,
     words: new SharedArrayBuffer(4 * WORDS),
-    ready: new SharedArrayBuffer(4 * count),
+    turns: new SharedArrayBuffer(4 * count),
     numbers: new SharedArrayBuffer(8 * BATCH_COLUMNS * count),
     session: new SharedArrayBuffer(8 * SESSION_COLUMNS),
     places: new SharedArrayBuffer(8 * PLACE_COLUMNS * Math.max(1, readers)),
@@ -85,7 +89,7 @@ export class Ring {
   readonly places: Float64Array
   readonly #readers: number
   readonly #words: Int32Array
-  readonly #ready: Int32Array
+  readonly #turns: Int32Array
   readonly #numbers: Float64Array
   readonly #session: Float64Array
   #seen = 0
@@ -95,7 +99,7 @@ export class Ring {
     this.#readers = memory.readers
     this.#words = new Int32Array(memory.words)
     this.stopWord = new Uint32Array(memory.stop, 0, 1)
-    this.#ready = new Int32Array(memory.ready)
+    this.#turns = new Int32Array(memory.turns)
     this.#numbers = new Float64Array(memory.numbers)
     this.#session = new Float64Array(memory.session)
     this.places = new Float64Array(memory.places)
@@ -105,7 +109,7 @@ export class Ring {
   stop(): void {
     Atomics.store(this.stopWord, 0, 1)
     for (let word = 0; word < WORDS; word++) Atomics.notify(this.#words, word)
-    for (let slot = 0; slot < this.slots; slot++) Atomics.notify(this.#ready, slot)
+    for (let slot = 0; slot < this.slots; slot++) Atomics.notify(this.#turns, slot)
   }
 
   get stopped(): boolean {
@@ -127,9 +131,8 @@ export class Ring {
     const rest = this.#untilResting(deadline)
     if (rest !== 'ready') return rest
     Atomics.store(this.#words, CLAIMED, 0)
-    Atomics.store(this.#words, RELEASED, 0)
     Atomics.store(this.#words, RESTING, 0)
-    for (let slot = 0; slot < this.slots; slot++) Atomics.store(this.#ready, slot, 0)
+    for (let slot = 0; slot < this.slots; slot++) Atomics.store(this.#turns, slot, 2 * slot)
     this.#session.set([part, epoch, batches, batchSize, start, end])
     Atomics.add(this.#words, SESSION, 1)
     Atomics.notify(this.#words, SESSION)
@@ -138,21 +141,12 @@ export class Ring {
 
   /** The trainer's: waits for a batch, at most until `deadline` on the clock of `native.monotonic`. */
   take(batch: number, deadline: number): Wait {
-    const slot = this.slotOf(batch)
-    for (;;) {
-      const found = Atomics.load(this.#ready, slot)
-      if (found === batch + 1) return 'ready'
-      if (this.stopped) return 'stopped'
-      const left = deadline - native.monotonic()
-      if (left <= 0) return 'timeout'
-      Atomics.wait(this.#ready, slot, found, left)
-    }
+    return this.#await(this.slotOf(batch), 2 * batch + 1, deadline)
   }
 
-  /** The trainer's: the slot of the batch that it took last may be used again. */
-  release(): void {
-    Atomics.add(this.#words, RELEASED, 1)
-    Atomics.notify(this.#words, RELEASED)
+  /** The trainer's: the slot of a batch may be used again. */
+  release(batch: number): void {
+    this.#pass(this.slotOf(batch), 2 * (batch + this.slots))
   }
 
   /** A reader's: waits for the next session; undefined where there is none any more. */
@@ -179,19 +173,28 @@ export class Ring {
 
   /** A reader's: waits until its batch has a slot. */
   room(batch: number): Wait {
-    for (;;) {
-      if (this.stopped) return 'stopped'
-      const released = Atomics.load(this.#words, RELEASED)
-      if (batch < released + this.slots) return 'ready'
-      Atomics.wait(this.#words, RELEASED, released)
-    }
+    return this.#await(this.slotOf(batch), 2 * batch, Number.POSITIVE_INFINITY)
   }
 
   /** A reader's: its batch is there. */
   publish(batch: number): void {
-    const slot = this.slotOf(batch)
-    Atomics.store(this.#ready, slot, batch + 1)
-    Atomics.notify(this.#ready, slot)
+    this.#pass(this.slotOf(batch), 2 * batch + 1)
+  }
+
+  #await(slot: number, turn: number, deadline: number): Wait {
+    for (;;) {
+      const found = Atomics.load(this.#turns, slot)
+      if (found === turn) return 'ready'
+      if (this.stopped) return 'stopped'
+      const left = deadline === Number.POSITIVE_INFINITY ? deadline : deadline - native.monotonic()
+      if (left <= 0) return 'timeout'
+      Atomics.wait(this.#turns, slot, found, left)
+    }
+  }
+
+  #pass(slot: number, turn: number): void {
+    Atomics.store(this.#turns, slot, turn)
+    Atomics.notify(this.#turns, slot)
   }
 
   #untilResting(deadline: number): Wait {

@@ -23,14 +23,9 @@ interface OpenFile {
   uses: number
 }
 
-/** What readers need of a format. */
-export type ReadFormat = Pick<RecordFormat, 'name' | 'sidecars' | 'open'>
-
 export interface SampleReaderOptions {
   readonly set: DataSet
-  readonly format: ReadFormat
-  /** Whether what a file should hold is asked for also where it says so itself. */
-  readonly planned?: boolean
+  readonly format: RecordFormat
   readonly sources: Sources
   /** Bytes of the tensor that the trainer gets; what a record has beyond is cut, what it lacks is left as it was. */
   readonly tensorBytes: number
@@ -41,8 +36,17 @@ export interface SampleReaderOptions {
 const bytesOf = ({ shape, dtype }: Pick<FileLayout, 'shape' | 'dtype'>) =>
   shape.reduce((product, side) => product * side, itemSize(dtype))
 
+/** Where the samples of a set are read from. */
+export interface Samples {
+  /** Whether several should be read at once. */
+  readonly parallel: boolean
+  /** Puts a sample's tensor at the start of `into`; undefined where nothing is left to wait for. */
+  read(file: number, sample: number, into: Uint8Array): Promise<void> | undefined
+  close(): Promise<void>
+}
+
 /** Reads single samples of a set's files, decoded, with a bounded number of files open. */
-export class SampleReader {
+export class SampleReader implements Samples {
   readonly #options: SampleReaderOptions
   readonly #open = new Map<number, OpenFile>()
   /** Memory for records of another size than the trainer's tensor. */
@@ -52,7 +56,6 @@ export class SampleReader {
     this.#options = options
   }
 
-  /** Whether several samples should be read at once. */
   get parallel(): boolean {
     return this.#options.sources.parallel
   }
@@ -125,8 +128,8 @@ export class SampleReader {
   }
 
   async #reader(index: number, key: string, opened: OpenSource[]): Promise<RecordReader> {
-    const { set, format, sources, planned = false } = this.#options
-    const asked = planned || set.uniform || !SELF_DESCRIBING.has(format.name)
+    const { set, format, sources } = this.#options
+    const asked = set.uniform || !SELF_DESCRIBING.has(format.name)
     const layout = asked ? set.file(index).layout : undefined
     const source = async (name: string, whole: boolean, file?: number) => {
       const found = await sources.open(name, whole, file)

@@ -47,6 +47,6 @@ export async function runSteps(
     }
     records.add(start, loaded, 1000 * seconds, computed, end, numbers)
     progress.step(loaded - start, computed - loaded, end - computed, numbers)
-    feed.release()
+    feed.release(batch)
   }
 }

@@ -93,6 +93,7 @@ describe('a run', () => {
     ['tfrecord', {}],
     ['csv', {}],
     ['png', { num_samples_per_file: 1 }],
+    ['jpeg', { num_samples_per_file: 1 }],
     ['indexed_binary', {}],
     ['mmap_indexed_binary', {}],
   ])('reads back every sample of %s %o as it was generated', async (format, dataset) => {
@@ -101,7 +102,7 @@ describe('a run', () => {
       framework: 'tensorflow',
       reader: { data_loader: 'tensorflow' },
     })
-    const samples = 12 * (dataset.num_samples_per_file ?? 2)
+    const samples = 'num_samples_per_file' in dataset ? 12 : 24
     expect(report.epochs.map((epoch) => epoch.samples)).toEqual([samples, samples])
     expect(report.faults).toBe(0)
     for (const { askedBytes } of report.epochs) expect(askedBytes).toBeGreaterThan(0)
@@ -303,9 +304,7 @@ test('a batch that does not come in time ends the run, which says what readers a
   await run({ ...GENERATE, dataset })
   const store = limited(new FileStore(join(place.folder, 'data')), { bytesPerSecond: 50_000 })
   const failed = run({ ...TRAIN, dataset, reader: { batch_size: 4 } }, { store, timeout: 0.5, verify: false })
-  await expect(failed).rejects.toEqual(
-    failing('E_TIMEOUT', 'did not come within 0.5 s', 'reader 0 is at sample 0 of'),
-  )
+  await expect(failed).rejects.toEqual(failing('E_TIMEOUT', 'did not come within 0.5 s', 'reader 0 is at sample 0 of'))
   await store.close()
 })
 
