@@ -13,7 +13,8 @@ export interface BatchContext {
   readonly order: EpochOrder
   /** Added to the files of the order. */
   readonly firstFile: number
-  readonly tensorBytes: number
+  /** Bytes of a row of the slot. */
+  readonly stride: number
   /** Seconds that a sample's preprocessing takes, by its position. */
   readonly preprocess: ((position: number) => number) | undefined
   /** A sample that could not be read; what it throws ends the run. */
@@ -72,13 +73,13 @@ export async function readBatch(
 }
 
 async function readInTurn(context: BatchContext, { files, samples, slot }: Rows, tally: Tally): Promise<void> {
-  const { reader, firstFile, tensorBytes, onFault, onSample, stop } = context
+  const { reader, firstFile, stride, onFault, onSample, stop } = context
   for (let row = 0; row < files.length && stop[0] === 0; row++) {
     const file = firstFile + (files[row] as number)
     const sample = samples[row] as number
     onSample(file, sample)
     try {
-      const reading = reader.read(file, sample, slot.subarray(row * tensorBytes, (row + 1) * tensorBytes))
+      const reading = reader.read(file, sample, slot.subarray(row * stride, (row + 1) * stride))
       if (reading !== undefined) await reading
     } catch (error) {
       tally.faults++
@@ -89,7 +90,7 @@ async function readInTurn(context: BatchContext, { files, samples, slot }: Rows,
 
 /** Every so many-th row, beside other lanes. */
 async function readLane(context: BatchContext, rows: Rows, lane: number, tally: Tally): Promise<void> {
-  const { reader, firstFile, tensorBytes, onFault, onSample, stop } = context
+  const { reader, firstFile, stride, onFault, onSample, stop } = context
   const { files, samples, slot } = rows
   for (let row = lane; row < files.length && stop[0] === 0; row += LANES) {
     const file = firstFile + (files[row] as number)
@@ -97,7 +98,7 @@ async function readLane(context: BatchContext, rows: Rows, lane: number, tally: 
     const start = native.monotonic()
     onSample(file, sample)
     try {
-      await reader.read(file, sample, slot.subarray(row * tensorBytes, (row + 1) * tensorBytes))
+      await reader.read(file, sample, slot.subarray(row * stride, (row + 1) * stride))
     } catch (error) {
       tally.faults++
       onFault(error, file, sample)

@@ -12,7 +12,7 @@ import { HeldFiles, type HeldMemory } from './held-files.ts'
 import { NoSamples } from './no-samples.ts'
 import type { OrderSpec } from './order.ts'
 import { BatchReader, type Fault, type Part } from './reader.ts'
-import { SampleReader, type Samples } from './samples.ts'
+import { SampleReader, type Samples, type Tensor } from './samples.ts'
 import { heldSource, type Meter, type Sources, storeSources } from './sources.ts'
 
 /** Parts of a run, by number. */
@@ -26,7 +26,7 @@ export interface ReaderSpec {
   readonly set: DataSetSpec
   /** Files of the set that are read, of each split. */
   readonly orders: { readonly train: OrderSpec; readonly valid: OrderSpec }
-  readonly tensorBytes: number
+  readonly tensor: Tensor
   readonly preprocessTime: Distribution
   readonly seed: number
   /** Bytes; absent: as many as are asked for. */
@@ -64,12 +64,14 @@ export async function openReader(
   tell: (fault: Fault) => void,
   calibration: () => MemoryFile,
 ): Promise<OpenedReader> {
-  const { store: of, secrets, orders, tensorBytes } = spec
+  const { store: of, secrets, orders, tensor } = spec
   const store = await openStoreSpec({ ...of, options: { ...of.options, ...secrets } })
   const format = await recordFormat(spec.set.format)
   const meter: Meter = { storage: 0, bytes: 0 }
   const set = new DataSet(spec.set)
-  const samples = store.url.startsWith('null:') ? new NoSamples(set, meter) : stored(store, set, format, spec, meter)
+  const samples = store.url.startsWith('null:')
+    ? new NoSamples(set.uniform ? set.recordBytes(0) : tensor.stride, meter)
+    : stored(store, set, format, spec, meter)
   const train: Part = { order: orders.train, firstFile: 0, reader: samples }
   const valid: Part = { order: orders.valid, firstFile: spec.set.filesTrain, reader: samples }
   let inMemory: Part | undefined
@@ -77,11 +79,11 @@ export async function openReader(
     {
       part: (number) => {
         if (number !== PART.calibration) return number === PART.train ? train : valid
-        inMemory ??= memoryPart(calibration(), format, tensorBytes)
+        inMemory ??= memoryPart(calibration(), format, tensor)
         return inMemory
       },
       meter,
-      tensorBytes,
+      stride: tensor.stride,
       preprocessTime: spec.preprocessTime,
       seed: spec.seed,
       onError: spec.onError,
@@ -105,22 +107,18 @@ export async function openReader(
 export const LOSSY: ReadonlySet<FormatName> = new Set(['jpeg', 'synthetic'])
 
 function stored(store: Store, set: DataSet, format: RecordFormat, spec: ReaderSpec, meter: Meter): Samples {
-  const { transferSize = Number.POSITIVE_INFINITY, held, tensorBytes, verify } = spec
+  const { transferSize = Number.POSITIVE_INFINITY, held, tensor, verify } = spec
   const sources = storeSources(store, transferSize, meter)
   return new SampleReader({
     set,
     format,
     sources: held === undefined ? sources : new HeldFiles(held).around(sources),
-    tensorBytes,
+    tensor,
     inspect: verify && !LOSSY.has(format.name) ? comparing(set, store) : undefined,
   })
 }
 
-function memoryPart(
-  { set: spec, order, bytes, sidecars }: MemoryFile,
-  format: RecordFormat,
-  tensorBytes: number,
-): Part {
+function memoryPart({ set: spec, order, bytes, sidecars }: MemoryFile, format: RecordFormat, tensor: Tensor): Part {
   const set = new DataSet(spec)
   const contents = [bytes, ...sidecars].map((each) => new Uint8Array(each))
   const sources: Sources = {
@@ -130,7 +128,7 @@ function memoryPart(
       return heldSource(key, contents[sidecar] as Uint8Array)
     },
   }
-  return { order, firstFile: 0, reader: new SampleReader({ set, format, sources, tensorBytes, inspect: undefined }) }
+  return { order, firstFile: 0, reader: new SampleReader({ set, format, sources, tensor, inspect: undefined }) }
 }
 
 /** Says where it happened: rank, file and sample. */

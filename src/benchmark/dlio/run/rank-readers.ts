@@ -10,13 +10,22 @@ import { LOSSY } from './open-reader.ts'
 import type { OrderSpec } from './order.ts'
 import type { Fault } from './reader.ts'
 import { type Readers, startReaders } from './readers.ts'
+import type { Tensor } from './samples.ts'
 
 /** Faults that are told one by one. */
 const TOLD = 10
 
-/** Bytes of the tensor that a sample becomes: the resized one's, or the record's; where records vary, those of the mean. */
-function tensorBytes(workload: Workload): number {
-  return workload.reader.resizedBytes ?? recordOf(workload).bytes
+/** Standard deviations, and the share of the mean, by which records may be larger than the mean and still fit. */
+const SPREAD = 6
+const SLACK = 1.25
+
+/** What a sample becomes: a tensor of the size that the config resizes to, or the record, which may vary. */
+function tensorOf(workload: Workload): Tensor {
+  const { reader, data } = workload
+  if (reader.resizedBytes !== undefined) return { stride: reader.resizedBytes, resized: true }
+  const { bytes } = recordOf(workload)
+  const stdev = data.record.kind === 'length' ? data.record.stdev : 0
+  return { stride: Math.ceil(Math.min(bytes + SPREAD * stdev, SLACK * bytes)), resized: false }
 }
 
 function orderOf(workload: Workload, files: number, runSeed: number): OrderSpec {
@@ -46,13 +55,13 @@ export async function rankReaders(context: RankContext, store: Store, located: D
   const { workload, settings, log, comm, stop } = context
   const { data, reader, train } = workload
   const set = new DataSet(located)
-  const bytes = tensorBytes(workload)
+  const tensor = tensorOf(workload)
   const runSeed = await runSeedOf(context)
   let faults = 0
   const readers = await startReaders({
     threads: reader.readThreads,
     prefetch: reader.prefetch,
-    batchBytes: bytes * Math.max(reader.batchSize, workload.workflow.evaluation ? reader.batchSizeEval : 0),
+    batchBytes: tensor.stride * Math.max(reader.batchSize, workload.workflow.evaluation ? reader.batchSizeEval : 0),
     ringBytes: settings.ringBytes,
     timeout: settings.timeout * 1000,
     stop,
@@ -68,7 +77,7 @@ export async function rankReaders(context: RankContext, store: Store, located: D
         train: orderOf(workload, data.filesTrain, runSeed),
         valid: orderOf(workload, data.filesValid, runSeed),
       },
-      tensorBytes: bytes,
+      tensor,
       preprocessTime: reader.preprocessTime,
       seed: train.seed,
       transferSize: reader.transferSize,

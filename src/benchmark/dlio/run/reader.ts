@@ -23,7 +23,8 @@ export interface ReaderOptions {
   /** By number; asked for when a session of it begins. */
   readonly part: (number: number) => Part
   readonly meter: Meter
-  readonly tensorBytes: number
+  /** Bytes of a row of a slot. */
+  readonly stride: number
   readonly preprocessTime: Distribution
   readonly seed: number
   /** `count`: a sample that cannot be read is counted, and the run goes on. */
@@ -62,7 +63,7 @@ export class BatchReader {
 
   async #contextOf(session: Session): Promise<BatchContext> {
     if (this.#context !== undefined && this.#session === session) return this.#context
-    const { part: partOf, meter, tensorBytes, preprocessTime, seed, onError, failed, tell } = this.#options
+    const { part: partOf, meter, stride, preprocessTime, seed, onError, failed, tell } = this.#options
     const part = partOf(session.part)
     // What the last session left open may hold more than was asked for: each one reads anew.
     await part.reader.close()
@@ -74,7 +75,7 @@ export class BatchReader {
       meter,
       order: new EpochOrder(part.order, session.epoch),
       firstFile: part.firstFile,
-      tensorBytes,
+      stride,
       preprocess: times && ((position) => times.at(position)),
       stop: this.#stop,
       onSample: (file, sample) => {

@@ -23,18 +23,30 @@ interface OpenFile {
   uses: number
 }
 
+/** What the trainer gets of each sample. */
+export interface Tensor {
+  /** Room for it, bytes; of what is larger only the beginning. */
+  readonly stride: number
+  /** Whether it has that size whatever the record's is: the workload resizes. */
+  readonly resized: boolean
+}
+
 export interface SampleReaderOptions {
   readonly set: DataSet
   readonly format: RecordFormat
   readonly sources: Sources
-  /** Bytes of the tensor that the trainer gets; what a record has beyond is cut, what it lacks is left as it was. */
-  readonly tensorBytes: number
+  readonly tensor: Tensor
   /** Looks at each record as it was read; throws where it is not what it should be. */
   readonly inspect: ((file: number, sample: number, record: Uint8Array) => void) | undefined
 }
 
 const bytesOf = ({ shape, dtype }: Pick<FileLayout, 'shape' | 'dtype'>) =>
   shape.reduce((product, side) => product * side, itemSize(dtype))
+
+/** With some more: the next record may be a little larger. */
+function roomFor(bytes: number): Uint8Array {
+  return new Uint8Array(native.alignedMemory(Math.ceil(bytes * 1.25)))
+}
 
 /** Where the samples of a set are read from. */
 export interface Samples {
@@ -93,18 +105,18 @@ export class SampleReader implements Samples {
 
   async #decode(index: number, reader: RecordReader, sample: number, into: Uint8Array): Promise<void> {
     const bytes = bytesOf(reader)
-    const { tensorBytes, inspect } = this.#options
-    if (bytes === tensorBytes) {
+    const { tensor, inspect } = this.#options
+    if (bytes === tensor.stride || (bytes < tensor.stride && !tensor.resized)) {
       await reader.read(sample, into)
       inspect?.(index, sample, into.subarray(0, bytes))
       return
     }
     const spare = this.#spare.pop()
-    const room = spare !== undefined && spare.length >= bytes ? spare : new Uint8Array(native.alignedMemory(bytes))
+    const room = spare !== undefined && spare.length >= bytes ? spare : roomFor(bytes)
     try {
       const length = await reader.read(sample, room)
       inspect?.(index, sample, room.subarray(0, length))
-      into.set(room.subarray(0, Math.min(length, tensorBytes)))
+      into.set(room.subarray(0, Math.min(length, tensor.stride)))
     } finally {
       this.#spare.push(room)
     }
