@@ -2,6 +2,7 @@
  * Headrace feeds training jobs from storage. This is the whole public surface of the package.
  * @packageDocumentation
  */
+export * from './benchmark/dlio/index.ts'
 export {
   type BenchStorageOptions,
   type BenchStorageProgress,
@@ -32,6 +33,7 @@ export {
   type ProtocolProgress,
   type ProtocolRun,
 } from './benchmark/vision/index.ts'
+export * from './checkpoint/index.ts'
 export {
   type FromSamplesOptions,
   fromSamples,
@@ -45,7 +47,7 @@ export {
   type SampleStream,
 } from './datasets/index.ts'
 export type { Dataset, Field, FieldKind, Locations, ReadOptions, Sample, Schema, Value } from './datasets/types.ts'
-export { discoverRank, type Environment, type RankInfo, type RankSource } from './distributed/rank.ts'
+export * from './distributed/index.ts'
 export type { DType, Tensor, TypedArray } from './dtype.ts'
 export { type ErrorCode, type ErrorDetails, HeadraceError, isHeadraceError } from './errors.ts'
 export type { Column, Compression, FileLayout, FormatName, FormatOptions, Sidecar } from './formats/types.ts'

@@ -9,7 +9,7 @@ import type { DataSetSpec, PlannedFile, Split } from './types.ts'
 const MOST = Number.MAX_SAFE_INTEGER
 
 /** Content is made in periods of up to 64 KiB, of which 64 is the smallest share that can be met. */
-export const MOST_COMPRESS = 128
+const MOST_COMPRESS = 128
 
 /** NumPy's seeds. */
 const MOST_SEED = 2 ** 32 - 1

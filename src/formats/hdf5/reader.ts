@@ -26,7 +26,7 @@ interface Part {
 const RECORDS = /^records_(0|[1-9]\d{0,8})$/
 
 /** DLIO's names, or the one that others give: `data`. */
-export function holdsRecords(name: string): boolean {
+function holdsRecords(name: string): boolean {
   return RECORDS.test(name) || name === 'data'
 }
 

@@ -31,7 +31,7 @@ function deviceNumbers(dev: number): string {
 }
 
 /** The counter of the block device that a path lies on; undefined where there is none: a network, memory, an overlay. */
-export function deviceCounter(path: string, root = '/'): ReadCounter | undefined {
+function deviceCounter(path: string, root = '/'): ReadCounter | undefined {
   let numbers: string
   try {
     numbers = deviceNumbers(statSync(path).dev)
@@ -46,7 +46,7 @@ export function deviceCounter(path: string, root = '/'): ReadCounter | undefined
 }
 
 /** Of all devices, by the process's own group (cgroup v2). */
-export function cgroupCounter(root = '/'): ReadCounter | undefined {
+function cgroupCounter(root = '/'): ReadCounter | undefined {
   const [, group] = /^0::(.*)$/m.exec(text(`${root}proc/self/cgroup`) ?? '') ?? []
   if (group === undefined) return undefined
   // Inside a container the own group is the mount's root.
@@ -59,7 +59,7 @@ export function cgroupCounter(root = '/'): ReadCounter | undefined {
 }
 
 /** What this process alone made the kernel fetch; also from servers of files. */
-export function processCounter(root = '/'): ReadCounter | undefined {
+function processCounter(root = '/'): ReadCounter | undefined {
   const read = () => Number(/^read_bytes: (\d+)$/m.exec(text(`${root}proc/self/io`) ?? '')?.[1] ?? Number.NaN)
   return Number.isFinite(read()) ? { source: 'process', read } : undefined
 }

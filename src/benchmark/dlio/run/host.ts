@@ -53,7 +53,7 @@ export interface CpuTimes {
 }
 
 /** `text`: /proc/stat. Undefined where it has no line of all processors. */
-export function cpuTimesOf(text: string): CpuTimes | undefined {
+function cpuTimesOf(text: string): CpuTimes | undefined {
   const line = /^cpu +(.*)$/m.exec(text)?.[1]
   if (line === undefined) return undefined
   // user, nice, system, idle, iowait, irq, softirq, steal; what follows is in user already. Hundredths of a second.

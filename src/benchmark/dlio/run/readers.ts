@@ -54,7 +54,7 @@ function script(): string {
 }
 
 /** Batches that lie ready while one is in use, within the bound of bytes. */
-export function batchesAhead({ threads, prefetch, batchBytes, ringBytes }: ReadersOptions): number {
+function batchesAhead({ threads, prefetch, batchBytes, ringBytes }: ReadersOptions): number {
   if (batchBytes > MOST_BATCH)
     throw new HeadraceError('E_LIMIT', `a batch of ${batchBytes} bytes is larger than ${MOST_BATCH}`, {
       hint: 'a smaller reader.batch_size, or dataset.record_length_bytes_resize',

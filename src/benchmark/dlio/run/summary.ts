@@ -60,7 +60,7 @@ export function rankMetrics(epochs: readonly EpochLog[]): RankMetrics {
 }
 
 /** `auGoal`: percent. `recordBytes`: of a sample, as the config has it. */
-export function phaseSummary(
+function phaseSummary(
   au: readonly number[],
   throughput: readonly number[],
   recordBytes: number,

@@ -92,7 +92,7 @@ export function micros(iso: string): number {
   return new Date(second).getTime() * 1000 + Number(fraction)
 }
 
-export const epochNumbers = (output: Record<string, unknown>) =>
+const epochNumbers = (output: Record<string, unknown>) =>
   Object.keys(output)
     .filter((key) => /^\d+$/.test(key))
     .map(Number)

@@ -1,0 +1,5 @@
+export { type ResolveOptions, resolveConfig } from './config/resolve.ts'
+export { planRun } from './plan.ts'
+export { type PlanSummary, planSummary } from './plan-summary.ts'
+export * from './run/index.ts'
+export type { Distribution, Phase, Profile, ResolvedConfig, RunPlan, Shuffle, Warning, Workload } from './types.ts'
