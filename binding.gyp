@@ -54,6 +54,7 @@
         "native/src/block_transfer.cc",
         "native/src/bus_guard.cc",
         "native/src/checksum_binding.cc",
+        "native/src/clock_binding.cc",
         "native/src/crc32.cc",
         "native/src/crc32c.cc",
         "native/src/crc64nvme.cc",

@@ -28,7 +28,10 @@ interface Measured {
 
 function bytesBelow(folder: string): number {
   const entries = readdirSync(folder, { recursive: true, withFileTypes: true })
-  return entries.reduce((sum, entry) => (entry.isFile() ? sum + statSync(join(entry.parentPath, entry.name)).size : sum), 0)
+  return entries.reduce(
+    (sum, entry) => (entry.isFile() ? sum + statSync(join(entry.parentPath, entry.name)).size : sum),
+    0,
+  )
 }
 
 function rated({ seconds, cpuSeconds, peakRssBytes }: Watched, bytes: number): Measured {
@@ -103,7 +106,14 @@ try {
   }
   console.log(
     JSON.stringify(
-      { benchmark: 'generate', processor: cpus()[0]?.model, cores: cpus().length, node: process.version, files, nowhere },
+      {
+        benchmark: 'generate',
+        processor: cpus()[0]?.model,
+        cores: cpus().length,
+        node: process.version,
+        files,
+        nowhere,
+      },
       null,
       2,
     ),

@@ -18,7 +18,9 @@ const TICKS = 100
 function look(pid: number): { cpuSeconds: number; peakRssBytes: number } | undefined {
   try {
     // The name in the second field may have spaces, and ends with the last parenthesis.
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').replace(/^.*\) /, '').split(' ')
+    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8')
+      .replace(/^.*\) /, '')
+      .split(' ')
     const peak = /VmHWM:\s*(\d+) kB/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
     return {
       cpuSeconds: (Number(fields[11]) + Number(fields[12])) / TICKS,

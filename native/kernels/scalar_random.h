@@ -54,9 +54,9 @@ static inline void toHalves(size_t n, uint8_t* bytes) {
   for (size_t i = 0; i < n; i += 2) {
     uint16_t random;
     memcpy(&random, bytes + i, 2);
-    const uint32_t number = random >> 5;
-    const uint32_t half = (shareBits(number, 11) - 0x38000000u) >> 13;
-    random = uint16_t(number == 0 ? 0 : half);
+    // The exponent counts from 15 and not from 127. Only 0 lies below what that takes away.
+    const int32_t image = int32_t(shareBits(random >> 5, 11)), least = 0x38000000;
+    random = uint16_t((image < least ? 0 : image - least) >> 13);
     memcpy(bytes + i, &random, 2);
   }
 }

@@ -165,7 +165,12 @@ async function show(spec: DataSetSpec, flags: Flags): Promise<void> {
       const left = totalBytes * (1 - kept / Math.max(1, totalFiles)) - bytes
       const rate = bytes / seconds
       const text = `${files.toLocaleString('en-US')} of ${totalFiles.toLocaleString('en-US')} files, ${formatRate(rate)}`
-      line.update('generating', files, totalFiles, rate > 0 ? `${text}, ${duration(Math.max(0, left) / rate)} left` : text)
+      line.update(
+        'generating',
+        files,
+        totalFiles,
+        rate > 0 ? `${text}, ${duration(Math.max(0, left) / rate)} left` : text,
+      )
     },
   }).finally(() => line.clear())
   if (json === true) printJson(report)
@@ -185,7 +190,10 @@ function showPlan(spec: DataSetSpec, report: GenerateReport): void {
   const about = total.exact ? '' : 'about '
   printFacts([
     ['set', url],
-    ['files', `${number(total.files)} ${format}: ${number(spec.filesTrain)} to train, ${number(spec.filesValid)} to evaluate`],
+    [
+      'files',
+      `${number(total.files)} ${format}: ${number(spec.filesTrain)} to train, ${number(spec.filesValid)} to evaluate`,
+    ],
     ['bytes', `${about}${number(total.bytes)} (${formatBytes(total.bytes)})`],
     ['samples', `${number(set.samples)}, ${number(spec.samplesPerFile)} a file`],
     ['first', set.key(0)],
@@ -200,7 +208,10 @@ function showReport(report: GenerateReport): void {
   printFacts([
     ['set', url],
     ...rankFacts(report),
-    ['written', `${number(written)} files, ${formatBytes(bytes)} in ${duration(seconds)} (${formatRate(bytesPerSecond)})`],
+    [
+      'written',
+      `${number(written)} files, ${formatBytes(bytes)} in ${duration(seconds)} (${formatRate(bytesPerSecond)})`,
+    ],
     ...(kept === 0 ? [] : [['kept', `${number(kept)} files that were there`] as const]),
   ])
 }

@@ -161,7 +161,9 @@ export class DataSet {
     const key = this.key(index)
     const name = key.slice(key.lastIndexOf('/') + 1)
     const { split } = this.#place(index)
-    return sidecars.map(({ place, suffix }) => (place === 'beside' ? `${key}${suffix}` : `index/${split}/${name}${suffix}`))
+    return sidecars.map(({ place, suffix }) =>
+      place === 'beside' ? `${key}${suffix}` : `index/${split}/${name}${suffix}`,
+    )
   }
 
   /** Which file a key is of; undefined where it is that of none. */
@@ -171,10 +173,7 @@ export class DataSet {
   }
 
   /** Which file's sidecar a key is of, and which of them; undefined where it is that of none. */
-  sidecarAt(
-    key: string,
-    format: WithSidecars,
-  ): { readonly index: number; readonly sidecar: number } | undefined {
+  sidecarAt(key: string, format: WithSidecars): { readonly index: number; readonly sidecar: number } | undefined {
     const index = this.#named(key.replace(/^index\//, ''))
     const sidecar = index === undefined ? -1 : this.sidecarKeys(index, format).indexOf(key)
     return index === undefined || sidecar < 0 ? undefined : { index, sidecar }

@@ -3,16 +3,12 @@ import type { FileLayout, FormatName, RecordFormat } from '../formats/types.ts'
 import type { CallOptions, Store } from '../storage/types.ts'
 import { contentOf } from './content.ts'
 import type { DataSet } from './data-set.ts'
-import { openStored, storedSource } from './open-stored.ts'
-import { filesOf, type Share } from './plan.ts'
+import { openStored } from './open-stored.ts'
 
 /** Formats that keep a record as it is have the first one behind a header that is shorter than this. */
 const HEAD = 16 * 1024
 /** Of the first record: so many random bytes are nowhere by chance. */
 const PRINT = 32
-
-/** Looked up at once. */
-const HEADS = 64
 
 /** In these the first record stands as it is, somewhere near the beginning. */
 const PLAIN: ReadonlySet<FormatName> = new Set([
@@ -53,32 +49,24 @@ export async function isWritten(
     const beside = await store.head(sidecar, call)
     if (beside === undefined || beside.size === 0) return false
   }
-  if (size === undefined) return opens(set, format, store, index, call)
+  if (size === undefined) return opens(set, format, store, index)
   return !hasPrint(format.name, layout) || hasContent(set, store, index, call)
 }
 
 async function hasContent(set: DataSet, store: Store, index: number, call: CallOptions): Promise<boolean> {
-  const source = await storedSource(store, set.key(index), call)
-  if (source === undefined) return false
-  const head = await source.read(0, Math.min(HEAD, source.size))
+  const body = await store.get(set.key(index), { range: { offset: 0, length: HEAD }, ...call })
+  if (body === undefined) return false
   const print = new Uint8Array(Math.min(PRINT, set.recordBytes(index)))
   contentOf(set, index).fill(0, 0, print)
-  return Buffer.from(head.buffer, head.byteOffset, head.length).includes(print)
+  return Buffer.from(body.data.buffer, body.data.byteOffset, body.data.length).includes(Buffer.from(print.buffer))
 }
 
 const elements = (sides: readonly number[]) => sides.reduce((product, side) => product * side, 1)
 
-async function opens(
-  set: DataSet,
-  format: RecordFormat,
-  store: Store,
-  index: number,
-  call: CallOptions,
-): Promise<boolean> {
+async function opens(set: DataSet, format: RecordFormat, store: Store, index: number): Promise<boolean> {
   const { samples, shape } = set.file(index).layout
   try {
-    const reader = await openStored(set, format, store, index, call)
-    if (reader === undefined) return false
+    const reader = await openStored(set, format, store, index)
     await reader.close()
     // Formats differ in whether a side of 1 is one.
     return reader.samples === samples && elements(reader.shape) === elements(shape)
@@ -89,24 +77,19 @@ async function opens(
   }
 }
 
-/** Files of a share that are there, whatever they hold, and their bytes. */
+/** Files of the set that are there, whatever they hold, and their bytes. */
 export async function presentFiles(
   set: DataSet,
   store: Store,
-  share: Share,
   signal: AbortSignal,
 ): Promise<{ readonly files: number; readonly bytes: number }> {
-  const all = filesOf(set, share)
   let files = 0
   let bytes = 0
-  for (let first = 0; first < all; first += HEADS) {
-    const keys = Array.from({ length: Math.min(HEADS, all - first) }, (_, i) =>
-      set.key(share.rank + share.size * (first + i)),
-    )
-    for (const info of await Promise.all(keys.map((key) => store.head(key, { signal })))) {
-      files += info === undefined ? 0 : 1
-      bytes += info?.size ?? 0
+  for (const prefix of ['train', 'valid'])
+    for await (const entry of store.list(prefix, { signal })) {
+      if (entry.kind !== 'object' || set.indexOf(entry.key) === undefined) continue
+      files++
+      bytes += entry.size
     }
-  }
   return { files, bytes }
 }

@@ -106,7 +106,10 @@ export async function generate(spec: DataSetSpec, options: GenerateOptions = {})
   const share = checkShare(options)
   const existing = oneOf('existing', options.existing ?? 'keep', ['keep', 'replace'])
   const threads = threadsOf(options)
-  const { signal = new AbortController().signal, dryRun = false } = options
+  const { dryRun = false } = options
+  /** Fires with what a callback of the user threw. */
+  const stop = new AbortController()
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
   const onProgress = progressOption(options.onProgress)
   const set = new DataSet(spec)
   const format = await recordFormat(spec.format)
@@ -124,16 +127,17 @@ export async function generate(spec: DataSetSpec, options: GenerateOptions = {})
   try {
     await makeRoom(run)
     const tally = new Tally()
-    const progress = watch(run, tally, started, onProgress)
+    const progress = watch(run, tally, started, onProgress, stop)
     try {
-      const order = { share, existing, lanes: lanesOf(run, spec.url, threads) }
+      const order = { share, existing, lanes: lanesOf(run, threads) }
       if (threads === 1) await runLanes(set, format, store, order, tally, signal)
       else await runOnThreads(run, threads, order, tally)
     } catch (error) {
-      throw told(error, tally, about.files)
+      throw stop.signal.aborted ? stop.signal.reason : told(error, tally, about.files)
     } finally {
-      progress.stop()
+      progress.end()
     }
+    if (stop.signal.aborted) throw stop.signal.reason
     const took = seconds(started)
     const bytes = tally.get('bytes')
     const made = { written: tally.get('written'), kept: tally.get('kept'), bytes }
@@ -174,8 +178,8 @@ function openForWriting(url: string): Promise<Store> {
 }
 
 /** Files that each thread has under way at once. */
-function lanesOf({ own, store }: Run, url: string, threads: number): number {
-  const remote = knowsOption(url, 'partsInFlight')
+function lanesOf({ own, store }: Run, threads: number): number {
+  const remote = knowsOption(store.url, 'partsInFlight')
   const size = own.bytes / Math.max(1, own.files)
   const lane = remote ? Math.min(2 * size + MiB, REMOTE_LANE) : Math.min(size + MiB, LOCAL_LANE)
   const most = remote ? MOST_LANES : 2 * threads
@@ -190,37 +194,39 @@ async function runOnThreads(run: Run, threads: number, order: Order, tally: Tall
 }
 
 /** Ranks write to one place as a rule, and all look at it before they begin: each counts the need of all. */
-async function makeRoom({ set, store, share, own, signal }: Run): Promise<void> {
-  const scale = set.files / Math.max(1, own.files)
-  await checkSpace(store, { files: set.files, bytes: own.bytes * scale }, async () => {
-    const { files, bytes } = await presentFiles(set, store, share, signal)
-    return { files: files * scale, bytes: bytes * scale }
-  })
+async function makeRoom({ set, store, own, signal }: Run): Promise<void> {
+  const bytes = (own.bytes / Math.max(1, own.files)) * set.files
+  await checkSpace(store, { files: set.files, bytes }, () => presentFiles(set, store, signal))
   await makeFolders(store, set.folders)
 }
 
-/** Calls back while files are made, and once more at the end. */
+/** Calls back while files are made, and once more at the end. What the callback throws ends the run. */
 function watch(
   { own }: Run,
   tally: Tally,
   started: number,
   onProgress: GenerateOptions['onProgress'],
-): { stop(): void } {
-  if (onProgress === undefined) return { stop: () => {} }
+  stop: AbortController,
+): { end(): void } {
+  if (onProgress === undefined) return { end: () => {} }
   const tell = () => {
     const kept = tally.get('kept')
-    onProgress({
-      files: tally.get('written') + kept,
-      totalFiles: own.files,
-      bytes: tally.get('bytes'),
-      totalBytes: own.bytes,
-      kept,
-      seconds: seconds(started),
-    })
+    try {
+      onProgress({
+        files: tally.get('written') + kept,
+        totalFiles: own.files,
+        bytes: tally.get('bytes'),
+        totalBytes: own.bytes,
+        kept,
+        seconds: seconds(started),
+      })
+    } catch (error) {
+      stop.abort(error)
+    }
   }
   const timer = setInterval(tell, INTERVAL)
   return {
-    stop: () => {
+    end: () => {
       clearInterval(timer)
       tell()
     },

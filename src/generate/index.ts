@@ -3,4 +3,4 @@ export { type GenerateOptions, type GenerateProgress, type GenerateReport, gener
 export { hollowStore } from './hollow.ts'
 export type { PlannedBytes } from './plan.ts'
 export type { DataSetSpec, PlannedFile, RecordSpec, Split } from './types.ts'
-export { type VerifyReport, verifyFile } from './verify.ts'
+export { type VerifiedFile, verifyFile } from './verify.ts'

@@ -1,13 +1,14 @@
 import { HeadraceError } from '../errors.ts'
+import { openObjectSource } from '../formats/byte-source.ts'
 import { recordFormat } from '../formats/records.ts'
 import type { ByteSink, RecordFormat } from '../formats/types.ts'
-import type { CallOptions, Store } from '../storage/types.ts'
+import type { Store } from '../storage/types.ts'
 import { contentOf } from './content.ts'
 import { DataSet } from './data-set.ts'
-import { openStored, storedSource } from './open-stored.ts'
+import { openStored } from './open-stored.ts'
 import type { DataSetSpec } from './types.ts'
 
-export interface VerifyReport {
+export interface VerifiedFile {
   readonly samples: number
   /** Decoded. */
   readonly bytes: number
@@ -23,18 +24,12 @@ const PIECE = 1024 * 1024
  * Compares a stored file with what the set says that it holds: every record, decoded. E_NOT_FOUND where it is missing,
  * E_CORRUPT with file, sample and byte where it differs or cannot be read.
  */
-export async function verifyFile(
-  of: DataSet | DataSetSpec,
-  index: number,
-  store: Store,
-  call: CallOptions = {},
-): Promise<VerifyReport> {
+export async function verifyFile(of: DataSet | DataSetSpec, index: number, store: Store): Promise<VerifiedFile> {
   const set = of instanceof DataSet ? of : new DataSet(of)
   const format = await recordFormat(set.spec.format)
-  if (format.name === 'synthetic' || LOSSY.has(format.name)) return compareFiles(set, format, index, store, call)
+  if (format.name === 'synthetic' || LOSSY.has(format.name)) return compareFiles(set, format, index, store)
   const { key, layout } = set.file(index)
-  const reader = await openStored(set, format, store, index, call)
-  if (reader === undefined) throw notThere(store, key)
+  const reader = await openStored(set, format, store, index)
   try {
     if (reader.samples !== layout.samples)
       throw new HeadraceError(
@@ -56,10 +51,6 @@ export async function verifyFile(
   }
 }
 
-function notThere(store: Store, key: string): HeadraceError {
-  return new HeadraceError('E_NOT_FOUND', `${store.url}/${key} is not there`, { key })
-}
-
 function differs(store: Store, key: string, sample: number, offset: number): HeadraceError {
   return new HeadraceError(
     'E_CORRUPT',
@@ -69,16 +60,9 @@ function differs(store: Store, key: string, sample: number, offset: number): Hea
 }
 
 /** Writes the file again, to nowhere, and compares its bytes with those that are stored. */
-async function compareFiles(
-  set: DataSet,
-  format: RecordFormat,
-  index: number,
-  store: Store,
-  call: CallOptions,
-): Promise<VerifyReport> {
+async function compareFiles(set: DataSet, format: RecordFormat, index: number, store: Store): Promise<VerifiedFile> {
   const { key, layout } = set.file(index)
-  const source = await storedSource(store, key, call)
-  if (source === undefined) throw notThere(store, key)
+  const source = await openObjectSource(store, key)
   let at = 0
   const compare: ByteSink = {
     write: async (chunk) => {
@@ -91,7 +75,12 @@ async function compareFiles(
     },
   }
   const nowhere: ByteSink = { write: async () => {} }
-  await format.write(compare, layout, contentOf(set, index), format.sidecars.map(() => nowhere))
+  await format.write(
+    compare,
+    layout,
+    contentOf(set, index),
+    format.sidecars.map(() => nowhere),
+  )
   if (at !== source.size) throw differs(store, key, 0, at)
   return { samples: layout.samples, bytes: layout.samples * set.recordBytes(index) }
 }

@@ -70,7 +70,18 @@ describe('headrace generate', () => {
 
   it('stops at Ctrl-C without a part of a file, and says that it goes on from there', async () => {
     const set = join(folder, 'd')
-    const args = ['generate', set, '--format', 'npz', '--files-train', '2000', '--record-bytes', '1MB', '--threads', '2']
+    const args = [
+      'generate',
+      set,
+      '--format',
+      'npz',
+      '--files-train',
+      '2000',
+      '--record-bytes',
+      '1MB',
+      '--threads',
+      '2',
+    ]
     const child = spawnHeadrace(...args)
     let stderr = ''
     child.stderr.on('data', (text) => {

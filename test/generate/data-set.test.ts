@@ -28,7 +28,9 @@ describe('a data set', () => {
     expect(data.folders.filter((folder) => !withFiles.has(folder))).toEqual(set.emptyFolders)
   })
 
-  const squares = complete.filter(([, { dataset, by }]) => dataset.record_dims === undefined && !by.includes('DLIO_local'))
+  const squares = complete.filter(
+    ([, { dataset, by }]) => dataset.record_dims === undefined && !by.includes('DLIO_local'),
+  )
 
   test.each(squares)('has the shapes that DLIO gives: %s', (_, set) => {
     const data = new DataSet(goldenSpec(set))
@@ -50,7 +52,11 @@ describe('a data set', () => {
   test('sums its records without listing them', () => {
     const { all, bytes, stdev, files } = golden.sizes['argonne/unet3d_h100.yaml'] ?? { all: null }
     const data = new DataSet(
-      setSpec({ filesTrain: files ?? 0, samplesPerFile: 3, record: { kind: 'length', bytes: bytes ?? 0, stdev: stdev ?? 0 } }),
+      setSpec({
+        filesTrain: files ?? 0,
+        samplesPerFile: 3,
+        record: { kind: 'length', bytes: bytes ?? 0, stdev: stdev ?? 0 },
+      }),
     )
     expect(data.totalBytes).toBe(3 * (all?.sum ?? 0))
     expect(data.samples).toBe(504)
@@ -82,7 +88,12 @@ describe('a data set', () => {
     }
     expect(data.key(11)).toBe('train/01/img_11_of_12.tfrecord')
     expect(data.sidecarKeys(11, format)).toEqual(['index/train/img_11_of_12.tfrecord.idx'])
-    for (const key of ['', 'train/img_00_of_12.tfrecord', 'train/00/img_0_of_12.tfrecord', 'train/02/img_12_of_12.tfrecord'])
+    for (const key of [
+      '',
+      'train/img_00_of_12.tfrecord',
+      'train/00/img_0_of_12.tfrecord',
+      'train/02/img_12_of_12.tfrecord',
+    ])
       expect(data.indexOf(key)).toBeUndefined()
     expect(data.sidecarAt('index/train/img_11_of_12.tfrecord', format)).toBeUndefined()
   })

@@ -52,9 +52,10 @@ describe('generate', () => {
     expect([...made.keys()]).toEqual(names.sort())
     if (FIXED.has(set.dataset.format) && set.dataset.compression === undefined)
       expect([...made].map(([path, bytes]) => [path, bytes?.length])).toEqual(
-        [...set.files.map(([path, size]) => [path, size]), ...set.emptyFolders.map((path) => [`${path}/`, undefined])].sort(
-          ([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1),
-        ),
+        [
+          ...set.files.map(([path, size]) => [path, size]),
+          ...set.emptyFolders.map((path) => [`${path}/`, undefined]),
+        ].sort(([a], [b]) => ((a ?? '') < (b ?? '') ? -1 : 1)),
       )
   })
 
@@ -117,20 +118,28 @@ describe('generate', () => {
 
   test('tells how far it is', async () => {
     const seen: { files: number; bytes: number; totalFiles: number; totalBytes: number }[] = []
-    const report = await generate(small({ url: 'null://x' }), { threads: 1, onProgress: (progress) => seen.push(progress) })
+    const report = await generate(small({ url: 'null://x' }), {
+      threads: 1,
+      onProgress: (progress) => seen.push(progress),
+    })
     expect(seen.at(-1)).toMatchObject({ files: 15, bytes: report.bytes, totalFiles: 15, totalBytes: report.bytes })
   })
 
   test('refuses what does not fit, before it writes anything', async () => {
     const folder = join(await temporary(), 'set')
-    const spec = setSpec({ url: folder, filesTrain: 100_000, record: { kind: 'length', bytes: 1e12, stdev: 0 }, format: 'npy' })
+    const spec = setSpec({
+      url: folder,
+      filesTrain: 100_000,
+      record: { kind: 'length', bytes: 1e12, stdev: 0 },
+      format: 'npy',
+    })
     await expect(generate(spec, { threads: 1 })).rejects.toEqual(failing('E_NO_SPACE', 'do not fit', 'are free'))
     expect(existsSync(folder)).toBe(false)
   })
 
   test('leaves no part of a file when it is cancelled, and goes on from there', async () => {
     const folder = await temporary()
-    const spec = setSpec({ url: folder, filesTrain: 40, record: { kind: 'length', bytes: 3e6, stdev: 0 } })
+    const spec = setSpec({ url: folder, filesTrain: 120, record: { kind: 'length', bytes: 3e6, stdev: 0 } })
     for (const threads of [1, 2]) {
       const stop = new AbortController()
       const running = generate(spec, {
@@ -146,7 +155,7 @@ describe('generate', () => {
     }
     const report = await generate(spec, { threads: 1 })
     expect(report.kept).toBeGreaterThan(0)
-    expect(report.written + report.kept).toBe(40)
+    expect(report.written + report.kept).toBe(120)
   })
 
   test('ends with the first failure, whose file it names', async () => {
@@ -154,13 +163,25 @@ describe('generate', () => {
     const store = withFaults(new FileStore(folder, { sync: 'never' }), [{ op: 'write', times: 1, code: 'E_NO_SPACE' }])
     await expect(generate(small(), { store })).rejects.toEqual(failing('E_NO_SPACE'))
     expect([...tree(folder).keys()].filter((path) => path.includes('.tmp'))).toEqual([])
-    await expect(generate(small({ url: '/proc/1/nowhere' }), { threads: 2 })).rejects.toEqual(failing(undefined, '/proc/1'))
+    await expect(generate(small({ url: '/proc/1/nowhere' }), { threads: 2 })).rejects.toEqual(
+      failing(undefined, '/proc/1'),
+    )
+  })
+
+  test('ends with what a callback throws', async () => {
+    const reason = new Error('enough')
+    const onProgress = () => {
+      throw reason
+    }
+    await expect(generate(small({ url: 'null://x' }), { threads: 1, onProgress })).rejects.toBe(reason)
   })
 
   test('refuses what it does not know', async () => {
     await expect(generate(small(), { thread: 1 } as never)).rejects.toEqual(failing('E_USAGE', '"thread"'))
     await expect(generate(small(), { rank: 2, size: 2 })).rejects.toEqual(failing('E_USAGE', 'rank', '2'))
-    await expect(generate(small(), { threads: 2, store: new NullStore('x') })).rejects.toEqual(failing('E_USAGE', 'threads'))
+    await expect(generate(small(), { threads: 2, store: new NullStore('x') })).rejects.toEqual(
+      failing('E_USAGE', 'threads'),
+    )
     await expect(generate(small({ filesTrain: 0, filesValid: 0 }))).rejects.toEqual(failing('E_CONFIG', 'files'))
     const wrong = small({ format: 'tfrecord', options: { compression: 'lzf' } })
     await expect(generate(wrong)).rejects.toEqual(failing('E_CONFIG', 'compression'))
@@ -174,7 +195,17 @@ describe('generate', () => {
   })
 })
 
-const everyFormat = ['npz', 'npy', 'csv', 'tfrecord', 'indexed_binary', 'mmap_indexed_binary', 'hdf5', 'png', 'jpeg'] as const
+const everyFormat = [
+  'npz',
+  'npy',
+  'csv',
+  'tfrecord',
+  'indexed_binary',
+  'mmap_indexed_binary',
+  'hdf5',
+  'png',
+  'jpeg',
+] as const
 
 describe('verifyFile', () => {
   test.each(everyFormat)('finds what was written, and says which byte is not: %s', async (format) => {
@@ -224,15 +255,16 @@ describe('a hollow store', () => {
       const store = await hollowStore(spec)
       const real = await openStore(folder)
       expect(await listed(store)).toEqual(await listed(real))
-      for (const key of await listed(real)) expect((await store.head(key))?.size, key).toBe((await real.head(key))?.size)
+      for (const key of await listed(real))
+        expect((await store.head(key))?.size, key).toBe((await real.head(key))?.size)
       const set = new DataSet(spec)
       const format = await recordFormat(name)
       const { openStored } = await import('../../src/generate/open-stored.ts')
       const reader = await openStored(set, format, store, 5)
       const into = new Uint8Array(set.recordBytes(5)).fill(1)
-      expect(await reader?.read(1, into)).toBe(into.length)
+      expect(await reader.read(1, into)).toBe(into.length)
       expect(into.every((byte) => byte === 0)).toBe(true)
-      await reader?.close()
+      await reader.close()
     },
   )
 })

@@ -70,7 +70,7 @@ export function setSpec(given: Partial<DataSetSpec> = {}): DataSetSpec {
   }
 }
 
-export function goldenSpec({ dataset }: GoldenSet): DataSetSpec {
+export function goldenSpec({ dataset, by }: GoldenSet): DataSetSpec {
   return setSpec({
     format: dataset.format,
     filesTrain: dataset.num_files_train,
@@ -80,6 +80,8 @@ export function goldenSpec({ dataset }: GoldenSet): DataSetSpec {
     samplesPerFile: dataset.num_samples_per_file,
     prefix: dataset.file_prefix ?? 'img',
     options: {
+      // MLCommons' fork makes an archive in memory, whose size is known: no member needs 64-bit sizes.
+      ...(by.startsWith('mlcommons') && dataset.format === 'npz' && { zip64: 'needed' as const }),
       ...(dataset.compression !== undefined && { compression: dataset.compression }),
       ...(dataset.hdf5?.chunk_dims && { chunkDims: dataset.hdf5.chunk_dims }),
       ...(dataset.hdf5?.max_shape && { maxShape: dataset.hdf5.max_shape }),

@@ -43,21 +43,24 @@ describe('the random numbers of NumPy', () => {
 describe('sides of records', () => {
   const varied = Object.entries(golden.sizes).filter(([, { stdev }]) => stdev > 0)
 
-  test.each(varied)('of %s are those of DLIO, every file', (_, { bytes, stdev, files, side, sideStdev, first, all }) => {
-    const rule = sidesRule(bytes, stdev)
-    expect(rule).toEqual({ side, stdev: sideStdev })
-    const sides = new RecordSides(10, rule, files)
-    expect(first.map((__, i) => sides.at(i))).toEqual(first)
-    let [sum, min, max] = [0, Number.POSITIVE_INFINITY, 0]
-    for (let file = 0; file < files; file++) {
-      const [one, other] = sides.at(file)
-      sum += one * other
-      min = Math.min(min, one * other)
-      max = Math.max(max, one * other)
-    }
-    expect({ sum, min, max, files }).toEqual(all)
-    expect(sides.bytesBefore(files)).toBe(sum)
-  })
+  test.each(varied)(
+    'of %s are those of DLIO, every file',
+    (_, { bytes, stdev, files, side, sideStdev, first, all }) => {
+      const rule = sidesRule(bytes, stdev)
+      expect(rule).toEqual({ side, stdev: sideStdev })
+      const sides = new RecordSides(10, rule, files)
+      expect(first.map((__, i) => sides.at(i))).toEqual(first)
+      let [sum, min, max] = [0, Number.POSITIVE_INFINITY, 0]
+      for (let file = 0; file < files; file++) {
+        const [one, other] = sides.at(file)
+        sum += one * other
+        min = Math.min(min, one * other)
+        max = Math.max(max, one * other)
+      }
+      expect({ sum, min, max, files }).toEqual(all)
+      expect(sides.bytesBefore(files)).toBe(sum)
+    },
+  )
 
   test('are the same whatever file is asked for first, and are summed as they are', () => {
     const rule = { side: 100, stdev: 30 }
@@ -84,8 +87,7 @@ describe('sides of records', () => {
     const rule = { side: 25_905, stdev: 40_000 }
     const sides = new RecordSides(10, rule, 1000)
     const expected = normals(10, 1000).map((normal) => Math.max(1, Math.trunc(25_905 + 40_000 * normal)))
-    for (let file = 0; file < 1000; file++)
-      expect(sides.at(file)).toEqual([expected[2 * file], expected[2 * file + 1]])
+    for (let file = 0; file < 1000; file++) expect(sides.at(file)).toEqual([expected[2 * file], expected[2 * file + 1]])
   })
 
   test('of every third file come from a stream in which all files have draws', () => {
