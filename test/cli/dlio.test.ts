@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync, readFileSync, truncateSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
@@ -70,7 +70,7 @@ describe('headrace dlio', () => {
   test('ends all ranks where one cannot read, and says whose fault it was', async () => {
     await dlio({ workflow: { generate_data: true, train: false } })
     const damaged = join(place.folder, 'data', 'train', 'img_10_of_12.npz')
-    execFileSync('truncate', ['-s', '900', damaged])
+    truncateSync(damaged, 900)
     const { code, stderr } = await dlio(
       { workflow: { generate_data: false, train: true }, reader: { batch_size: 2 } },
       '--ranks',

@@ -1,5 +1,7 @@
 export { type ResolveOptions, resolveConfig } from './config/resolve.ts'
 export { planRun } from './plan.ts'
 export { type PlanSummary, planSummary } from './plan-summary.ts'
+export { type Postprocessed, type PostprocessOptions, postprocess } from './postprocess/postprocess.ts'
+export type { PostprocessReport } from './postprocess/report.ts'
 export * from './run/index.ts'
 export type { Distribution, Phase, Profile, ResolvedConfig, RunPlan, Shuffle, Warning, Workload } from './types.ts'

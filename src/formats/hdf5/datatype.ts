@@ -51,8 +51,15 @@ function bool(): FieldWriter {
     .bytes([0, 1])
 }
 
+const messages = new Map<DType, Uint8Array | undefined>()
+
 /** The message's bytes; undefined where HDF5 has no such type. */
 export function datatypeMessage(dtype: DType): Uint8Array | undefined {
+  if (!messages.has(dtype)) messages.set(dtype, makeMessage(dtype))
+  return messages.get(dtype)
+}
+
+function makeMessage(dtype: DType): Uint8Array | undefined {
   if (dtype === 'bool') return bool().take()
   const kind = FLOATS[dtype]
   if (kind !== undefined) return float(itemSize(dtype), kind).take()
@@ -75,8 +82,8 @@ export function dtypeOfMessage(message: FieldReader): DType | undefined {
     case FLOATING_POINT: {
       const ours = Object.entries(FLOATS).find(([dtype]) => itemSize(dtype as DType) === size)
       if (ours === undefined) return undefined
-      const [dtype, kind] = ours as [DType, Float]
-      const wanted = float(size, kind).take()
+      const [dtype] = ours as [DType, Float]
+      const wanted = datatypeMessage(dtype) as Uint8Array
       // All of it but the version: the way bits are padded and placed is the same in each.
       const rest = message.bytes.subarray(message.at, message.at + wanted.length - 8)
       return flags === 0x20 + (size * 8 - 1) * 256 && Buffer.compare(rest, wanted.subarray(8)) === 0 ? dtype : undefined

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
-import type { Filter } from './metadata.ts'
+import type { Filter } from './messages.ts'
 
 const DEFLATE = 1
 const SHUFFLE = 2

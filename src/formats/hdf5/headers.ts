@@ -1,6 +1,6 @@
-import { itemSize } from '../../dtype.ts'
+import { type DType, itemSize } from '../../dtype.ts'
 import { type ChunkPlace, indexOf, log2, PAGE_BITS } from './chunk-index.ts'
-import type { DataSet } from './data-sets.ts'
+import type { Chunk, DataSet } from './data-sets.ts'
 import { datatypeMessage } from './datatype.ts'
 import { FieldWriter, UNDEFINED_ADDRESS } from './fields.ts'
 import { lookup3 } from './lookup3.ts'
@@ -120,7 +120,7 @@ function layoutMessage(dataSet: DataSet, target: LayoutTarget): Uint8Array {
   const { chunk, dtype } = dataSet
   if (chunk === undefined) return new FieldWriter().bytes([4, 1]).uint(target.address, 8).uint(target.bytes, 8).take()
   const dims = [...chunk.shape, itemSize(dtype)]
-  const dimBytes = Math.floor((log2(Math.max(...dims)) + 8) / 8)
+  const dimBytes = dimBytesOf(chunk, dtype)
   const filteredSingle = chunk.gzip !== undefined && indexOf(dataSet) === 'single'
   const fields = new FieldWriter().bytes([4, 2, filteredSingle ? 2 : 0, dims.length, dimBytes])
   for (const dim of dims) fields.uint(dim, dimBytes)
@@ -154,7 +154,25 @@ export function dataSetHeader(dataSet: DataSet, target: LayoutTarget): Uint8Arra
   return objectHeader(dataSetMessages(dataSet, target), DATA_SET_ROOM, 'none')
 }
 
+/** Counted and not made: it is asked for every file of a set. */
 export function dataSetHeaderBytes(dataSet: DataSet): number {
-  const room = Math.max(DATA_SET_ROOM, messageBytes(dataSetMessages(dataSet, { address: 0, bytes: 0 })))
+  const { chunk, shape, dtype } = dataSet
+  const bodies = [4 + 16 * shape.length, datatypeMessage(dtype)?.length ?? 0, 2]
+  if (chunk === undefined) bodies.push(18)
+  else {
+    const filters = chunk.gzip === undefined ? 0 : 12
+    const single = indexOf(dataSet) === 'single'
+    bodies.push(5 + (shape.length + 1) * dimBytesOf(chunk, dtype) + (single ? 1 + filters : 2) + 8)
+    if (filters > 0) bodies.push(filters)
+  }
+  const room = Math.max(
+    DATA_SET_ROOM,
+    bodies.reduce((sum, body) => sum + 4 + body, 0),
+  )
   return 4 + 2 + sizeBytesOf(room) + room + 4
+}
+
+/** Bytes of a dimension of a chunk, of which the last is an element's. */
+function dimBytesOf(chunk: Chunk, dtype: DType): number {
+  return Math.floor((log2(Math.max(...chunk.shape, itemSize(dtype))) + 8) / 8)
 }

@@ -1,33 +1,27 @@
 import type { DType } from '../../dtype.ts'
 import { corrupt } from '../layout.ts'
 import type { ByteSource } from '../types.ts'
-import { dtypeOfMessage } from './datatype.ts'
 import { FieldReader, UNDEFINED_ADDRESS } from './fields.ts'
 import { MESSAGE, SUPERBLOCK_BYTES } from './headers.ts'
 import { lookup3 } from './lookup3.ts'
+import {
+  checkFillValue,
+  checkLinkInfo,
+  type Filter,
+  Foreign,
+  readDataspace,
+  readDatatype,
+  readFilters,
+  readLayout,
+  readLink,
+  type Storage,
+} from './messages.ts'
 
 /**
  * Reads where the data sets in the root group of an HDF5 file lie, for files as HDF5 1.10 and later write them with
  * `libver='latest'` (DLIO's). To open a file so takes one read and microseconds. What else there is in HDF5 is `foreign`
  * here, and left to libhdf5.
  */
-
-export interface Filter {
-  readonly id: number
-  readonly values: readonly number[]
-}
-
-/** How the bytes of a data set lie. */
-export type Storage =
-  | { readonly kind: 'contiguous'; readonly address: number; readonly bytes: number }
-  | {
-      readonly kind: 'single'
-      readonly address: number
-      readonly bytes: number
-      readonly skipped: number
-      readonly chunk: readonly number[]
-    }
-  | { readonly kind: 'fixed-array'; readonly address: number; readonly chunk: readonly number[] }
 
 export interface FoundDataSet {
   readonly name: string
@@ -45,11 +39,7 @@ const START = 2048
 const MAX_HEADER = 1024 * 1024
 const MAX_CONTINUATIONS = 64
 const MAX_LINKS = 4096
-const MAX_RANK = 32
 const SIGNATURE = [0x89, 0x48, 0x44, 0x46, 0x0d, 0x0a, 0x1a, 0x0a] as const
-
-/** Thrown where the file may be right and is not of the kind that is read here. */
-class Foreign extends Error {}
 
 interface Message {
   readonly type: number
@@ -88,9 +78,9 @@ class MetadataReader {
     const root = await this.#superblock()
     const found = new Map<string, FoundDataSet | 'foreign' | 'unread'>()
     for (const message of await this.#messages(root)) {
-      if (message.type === MESSAGE.linkInfo) this.#linkInfo(message.body)
+      if (message.type === MESSAGE.linkInfo) checkLinkInfo(message.body)
       if (message.type !== MESSAGE.link) continue
-      const link = this.#link(message.body)
+      const link = readLink(message.body)
       if (found.size === MAX_LINKS) throw new Foreign()
       const { name, header } = link
       found.set(name, wanted(name) ? await orForeign(this.#dataSet(name, header), 'foreign') : 'unread')
@@ -184,101 +174,23 @@ class MetadataReader {
     }
   }
 
-  /** Many links are kept in a heap of their own. */
-  #linkInfo(message: FieldReader): void {
-    if (message.uint(1) !== 0) throw new Foreign()
-    if (message.uint(1) & 1) message.skip(8)
-    if (message.uint(8) !== UNDEFINED_ADDRESS) throw new Foreign()
-  }
-
-  #link(message: FieldReader): { name: string; header: number } {
-    if (message.uint(1) !== 1) throw new Foreign()
-    const flags = message.uint(1)
-    if (flags & 8 && message.uint(1) !== 0) throw new Foreign()
-    if (flags & 4) message.skip(8)
-    if (flags & 16) message.skip(1)
-    const name = message.utf8(message.uint(2 ** (flags & 3)))
-    return { name, header: message.uint(8) }
-  }
-
   async #dataSet(name: string, header: number): Promise<FoundDataSet> {
     let space: { shape: number[]; maxShape: number[] } | undefined
     let type: { dtype: DType; itemBytes: number } | undefined
     let storage: Storage | undefined
     let filters: readonly Filter[] = []
     for (const { type: kind, body } of await this.#messages(header)) {
-      if (kind === MESSAGE.dataspace) space = this.#dataspace(body)
-      else if (kind === MESSAGE.datatype) type = this.#datatype(body)
-      else if (kind === MESSAGE.layout) storage = this.#layout(body)
-      else if (kind === MESSAGE.filters) filters = this.#filters(body)
-      else if (kind === MESSAGE.fillValue) this.#fillValue(body)
+      if (kind === MESSAGE.dataspace) space = readDataspace(body)
+      else if (kind === MESSAGE.datatype) type = readDatatype(body)
+      else if (kind === MESSAGE.layout) storage = readLayout(body)
+      else if (kind === MESSAGE.filters) filters = readFilters(body)
+      else if (kind === MESSAGE.fillValue) checkFillValue(body)
       // A group, an old fill value, data in other files.
       else if (kind === MESSAGE.linkInfo || kind === 4 || kind === 7) throw new Foreign()
     }
     if (space === undefined || type === undefined || storage === undefined) throw new Foreign()
     const found = { name, ...space, ...type, filters, storage }
     return this.#checked(found, header)
-  }
-
-  #dataspace(message: FieldReader): { shape: number[]; maxShape: number[] } {
-    const version = message.uint(1)
-    const rank = message.uint(1)
-    const flags = message.uint(1)
-    if (version !== 2 || message.uint(1) !== 1 || rank < 1 || rank > MAX_RANK) throw new Foreign()
-    const axes = (): number[] => Array.from({ length: rank }, () => message.uint(8))
-    const shape = axes()
-    return { shape, maxShape: flags & 1 ? axes() : shape }
-  }
-
-  #datatype(message: FieldReader): { dtype: DType; itemBytes: number } {
-    const itemBytes = new FieldReader(message.bytes, () => new Foreign(), message.at + 4, message.end).uint(4)
-    const dtype = dtypeOfMessage(message)
-    if (dtype === undefined) throw new Foreign()
-    return { dtype, itemBytes }
-  }
-
-  /** Chunks that are not there are zeros, unless the file says otherwise. */
-  #fillValue(message: FieldReader): void {
-    const version = message.uint(1)
-    const flags = message.uint(1)
-    if (version !== 3) throw new Foreign()
-    if ((flags & 0x20) === 0) return
-    const value = message.part(message.uint(4))
-    while (value.left > 0) if (value.uint(1) !== 0) throw new Foreign()
-  }
-
-  #layout(message: FieldReader): Storage {
-    const version = message.uint(1)
-    const kind = message.uint(1)
-    if (kind === 1 && (version === 3 || version === 4))
-      return { kind: 'contiguous', address: message.uint(8), bytes: message.uint(8) }
-    if (kind !== 2 || version !== 4) throw new Foreign()
-    const flags = message.uint(1)
-    const rank = message.uint(1) - 1
-    const dimBytes = message.uint(1)
-    // Chunks at the edge that are left out of filtering.
-    if (flags & 1 || rank < 1 || rank > MAX_RANK || dimBytes < 1 || dimBytes > 8) throw new Foreign()
-    const chunk = Array.from({ length: rank }, () => message.uint(dimBytes))
-    message.skip(dimBytes)
-    const index = message.uint(1)
-    if (index === 3) {
-      message.skip(1)
-      return { kind: 'fixed-array', address: message.uint(8), chunk }
-    }
-    if (index !== 1) throw new Foreign()
-    const [bytes, skipped] = flags & 2 ? [message.uint(8), message.uint(4)] : [-1, 0]
-    return { kind: 'single', address: message.uint(8), bytes, skipped, chunk }
-  }
-
-  #filters(message: FieldReader): Filter[] {
-    if (message.uint(1) !== 2) throw new Foreign()
-    return Array.from({ length: message.uint(1) }, () => {
-      const id = message.uint(2)
-      if (id >= 256) throw new Foreign()
-      message.skip(2)
-      const count = message.uint(2)
-      return { id, values: Array.from({ length: Math.min(count, message.left) }, () => message.uint(4)) }
-    })
   }
 
   /** Refuses what cannot be in a file of this size. */

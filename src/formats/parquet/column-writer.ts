@@ -1,13 +1,13 @@
 import type { Pieces } from '../pieces.ts'
 import type { Spool } from '../spool.ts'
 import type { Codec } from './codec.ts'
-import { type ColumnPlan, PHYSICAL } from './columns.ts'
+import { describeColumn } from './column-description.ts'
+import type { ColumnPlan } from './columns.ts'
 import { BytesDictionary, type Dictionaries, type Dictionary } from './dictionary.ts'
 import { type Extremes, extremesOf, wider } from './extremes.ts'
-import { dataPage, dictionaryPage, ENCODING, type MadePage, putStatistics } from './page-writer.ts'
+import { dataPage, dictionaryPage, ENCODING, type MadePage } from './page-writer.ts'
 import { storedValues } from './plain-values.ts'
 import { RunEncoder } from './run-encoder.ts'
-import { ThriftWriter } from './thrift-writer.ts'
 
 /** Values after which it is looked whether a page is full or the dictionary is: Arrow's figures, all of these. */
 const BATCH = 1024
@@ -91,7 +91,16 @@ export class ColumnWriter {
     if (this.#values > this.#pageFirst) await this.#endPage()
     if (!this.#plainMode) await this.#endDictionary()
     return {
-      description: this.#description(),
+      description: describeColumn(this.#column, {
+        codec: this.#codec.number,
+        values: this.#values,
+        rawBytes: this.#rawBytes,
+        extremes: this.#extremes,
+        pages: { dictionary: this.#dictionaryPages, plain: this.#plainPages },
+        ...this.#total,
+        firstData: this.#firstData,
+        ...(this.#dictionary !== undefined && { dictionary: this.#start }),
+      }),
       start: this.#start,
       plainBytes: this.#total.plain,
       storedBytes: this.#total.stored,
@@ -244,33 +253,5 @@ export class ColumnWriter {
 
   #count({ plainBytes, storedBytes }: MadePage): void {
     this.#total = { plain: this.#total.plain + plainBytes, stored: this.#total.stored + storedBytes }
-  }
-
-  #description(): Uint8Array {
-    const { name, list, size, physical } = this.#column
-    const stats: [page: number, encoding: number, count: number][] = []
-    if (this.#dictionary !== undefined) stats.push([2, ENCODING.plain, 1])
-    if (this.#plainPages > 0) stats.push([0, ENCODING.plain, this.#plainPages])
-    if (this.#dictionaryPages > 0) stats.push([0, ENCODING.dictionary, this.#dictionaryPages])
-    // As Arrow lists them: the dictionary's, that of levels, those of pages; each once.
-    const dictionary = this.#dictionary === undefined ? [] : [ENCODING.plain]
-    const encodings = [...new Set([...dictionary, ENCODING.rle, ...stats.map(([, encoding]) => encoding)])]
-    const meta = new ThriftWriter()
-    meta.i64(2, 0).struct(3, (to) => {
-      to.i32(1, physical).i32s(2, encodings)
-      to.binaries(3, list ? [name, 'list', 'element'] : [name])
-      to.i32(4, this.#codec.number).i64(5, this.#values)
-      to.i64(6, this.#total.plain).i64(7, this.#total.stored).i64(9, this.#firstData)
-      if (this.#dictionary !== undefined) to.i64(11, this.#start)
-      to.struct(12, (statistics) => putStatistics(statistics, this.#column, this.#extremes))
-      to.structs(13, stats, ([page, encoding, count], inner) => inner.i32(1, page).i32(2, encoding).i32(3, count))
-      to.struct(16, (inner) => {
-        if (physical === PHYSICAL.byteArray) inner.i64(1, this.#rawBytes)
-        const rows = this.#values / size
-        inner.i64s(2, list ? [rows, this.#values - rows] : [])
-        inner.i64s(3, list ? [0, 0, 0, this.#values] : [0, this.#values])
-      })
-    })
-    return meta.stop().take()
   }
 }

@@ -75,6 +75,9 @@ function plainPage(stored: Uint8Array, plainBytes: number, decompress: Decompres
   return plain
 }
 
+/** Values with nulls among them do not stay where they are decoded. */
+const ownRoom: Room = (bytes) => new Uint8Array(bytes)
+
 export function readDictionary(leaf: Leaf, header: PageHeader, stored: Uint8Array, decompress: Decompress): Values {
   const values = plainValues(leaf, plainPage(stored, header.plainBytes, decompress), 0, header.values)
   // Memory of its own begins where a word does.
@@ -87,7 +90,7 @@ export function readData(
   stored: Uint8Array,
   decompress: Decompress,
   dictionary: Values | undefined,
-  room: Room = (bytes) => new Uint8Array(bytes),
+  room: Room = ownRoom,
 ): PageData {
   const { maxDefinition, maxRepetition } = leaf
   const { values: entries, encoding } = header
@@ -96,7 +99,7 @@ export function readData(
     const rows = repetitionLevels(page, maxRepetition, entries)
     const there = measuredLevels(page, rows.end, maxDefinition, entries)
     const { count, ...definition } = present(there.levels, maxDefinition, entries)
-    const values = readValues(leaf, encoding, page, there.end, count, dictionary, room)
+    const values = readValues(leaf, encoding, page, there.end, count, dictionary, count === entries ? room : ownRoom)
     return { entries, values, ...(rows.levels && { repetition: rows.levels }), ...definition }
   }
   const { repetitionBytes, definitionBytes } = header
@@ -107,6 +110,6 @@ export function readData(
   const rest = stored.subarray(levelBytes)
   const plainBytes = header.plainBytes - levelBytes
   const page = header.compressed && plainBytes > 0 ? plainPage(rest, plainBytes, decompress) : rest
-  const values = readValues(leaf, encoding, page, 0, count, dictionary, room)
+  const values = readValues(leaf, encoding, page, 0, count, dictionary, count === entries ? room : ownRoom)
   return { entries, values, ...(repetition && { repetition }), ...definition }
 }

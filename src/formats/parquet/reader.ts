@@ -3,10 +3,12 @@ import { checkSample, ofSample, roomOf } from '../layout.ts'
 import type { ByteSource, FileLayout, RecordReader } from '../types.ts'
 import { ChunkPages } from './chunk-pages.ts'
 import type { ColumnData } from './column-data.ts'
+import { adjacent, decodedBytes } from './fetch-plan.ts'
 import { type ColumnChunk, type Footer, type RowGroup, readFooter } from './footer.ts'
 import { PagedColumn, UnevenRows } from './paged-column.ts'
 import { chooseLeaves, planRecord, type RecordPlan } from './record-columns.ts'
 import type { Leaf } from './schema.ts'
+import { spread } from './spread.ts'
 
 /** Bytes of a decoded row group that are kept whole; of larger ones pages are. */
 const KEPT = 32 * 1024 * 1024
@@ -208,49 +210,5 @@ class RowReader {
       at += widths[i] as number
     }
     return { kind: 'records', bytes: records }
-  }
-}
-
-function decodedBytes({ chunks }: RowGroup): number {
-  return chunks.reduce(
-    (sum, { leaf, values, plainBytes }) => sum + (leaf.valueBytes > 0 ? values * leaf.valueBytes : plainBytes),
-    0,
-  )
-}
-
-interface Placed {
-  readonly chunk: ColumnChunk
-  readonly i: number
-}
-
-/** Chunks that lie one behind the other in the file are read together, up to a bound of bytes. */
-function adjacent(chunks: readonly ColumnChunk[]): readonly (readonly Placed[])[] {
-  const sorted = chunks.map((chunk, i) => ({ chunk, i })).sort((a, b) => a.chunk.start - b.chunk.start)
-  const runs: Placed[][] = []
-  for (const placed of sorted) {
-    const run = runs.at(-1)
-    const last = run?.at(-1)?.chunk
-    const first = run?.[0]?.chunk
-    const follows = last !== undefined && first !== undefined && last.start + last.bytes === placed.chunk.start
-    if (run !== undefined && follows && placed.chunk.start + placed.chunk.bytes - first.start <= KEPT) run.push(placed)
-    else runs.push([placed])
-  }
-  return runs
-}
-
-/** Copies pieces of `width` bytes to every `stride` bytes of `to`, from `at` on. */
-function spread(from: Uint8Array, width: number, to: Uint8Array, stride: number, at: number): void {
-  const rows = from.length / width
-  if (width > 32) {
-    for (let row = 0; row < rows; row++) to.set(from.subarray(row * width, (row + 1) * width), row * stride + at)
-  } else if (width === 4 && stride % 4 === 0 && at % 4 === 0 && from.byteOffset % 4 === 0) {
-    const words = new Uint32Array(from.buffer, from.byteOffset, rows)
-    const target = new Uint32Array(to.buffer, to.byteOffset, to.length >> 2)
-    for (let row = 0, place = at >> 2; row < rows; row++, place += stride >> 2) target[place] = words[row] as number
-  } else {
-    for (let row = 0, source = 0; row < rows; row++) {
-      const place = row * stride + at
-      for (let i = 0; i < width; i++) to[place + i] = from[source++] as number
-    }
   }
 }

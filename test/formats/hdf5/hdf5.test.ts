@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, vi } from 'vitest'
 import type { DType } from '../../../src/dtype.ts'
 import { memorySource } from '../../../src/formats/byte-source.ts'
 import { hdf5 } from '../../../src/formats/hdf5.ts'
@@ -190,6 +192,24 @@ describe('an HDF5 file', () => {
     expect(hdf5.fileBytes(packed)).toBeUndefined()
     expect(bytes.length).toBeLessThan(2200)
     expect(await recordsIn(bytes, packed)).toEqual(zeros)
+  })
+
+  it('waits on disk for the sizes of its chunks where it is large, and leaves nothing there', async () => {
+    const scratch = mkdtempSync(join(tmpdir(), 'headrace-hdf5-'))
+    vi.stubEnv('HEADRACE_SCRATCH', scratch)
+    const large: FileLayout = { samples: 3, shape: [2048, 2048], dtype: 'uint8', options: { compression: 'gzip' } }
+    const packed = { ...large, options: { ...large.options, compressionLevel: 1 } }
+    const records = recordsOf(packed)
+    const { bytes, largest } = await writeFormat(hdf5, packed, contentOf(records))
+    expect(largest).toBeLessThanOrEqual(4 * 2 ** 20)
+    const found = Buffer.concat(await recordsIn(bytes, packed))
+    expect(Buffer.compare(found, Buffer.concat(records))).toBe(0)
+    expect(readdirSync(scratch)).toEqual([])
+    const failing = { fill: () => expect(readdirSync(scratch)).toEqual(['never']) }
+    await expect(writeFormat(hdf5, packed, failing)).rejects.toThrow('never')
+    expect(readdirSync(scratch)).toEqual([])
+    vi.unstubAllEnvs()
+    rmSync(scratch, { recursive: true })
   })
 
   it.each([

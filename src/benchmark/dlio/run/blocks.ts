@@ -1,4 +1,5 @@
 import { viewKey } from '../../../sampling/random.ts'
+import { evalSteps, trainSteps } from '../plan.ts'
 import type { Distribution, Phase } from '../types.ts'
 import { secondsBetween, timestamp } from './clock.ts'
 import type { RankContext } from './context.ts'
@@ -91,7 +92,8 @@ export class Blocks {
     const { data, reader } = workload
     const train = kind === 'train'
     const batchSize = train ? reader.batchSize : reader.batchSizeEval
-    const length = (train ? data.filesTrain : data.filesValid) * data.samplesPerFile
+    const { files } = train ? trainSteps(workload, comm.size) : evalSteps(workload, comm.size)
+    const length = files * data.samplesPerFile
     const share = rankShare(length, batches, batchSize, comm.rank, comm.size)
     await this.#readers.feed.begin({ part: train ? PART.train : PART.valid, epoch, batches, batchSize, ...share })
   }

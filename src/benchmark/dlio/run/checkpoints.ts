@@ -9,7 +9,8 @@ import { recoveryRank } from '../../../checkpoint/recovery.ts'
 import { native } from '../../../native.ts'
 import { openStore } from '../../../storage/open.ts'
 import type { Store } from '../../../storage/types.ts'
-import type { Phase } from '../types.ts'
+import type { StoreOptions } from '../../../storage/url.ts'
+import type { Phase, ResolvedConfig } from '../types.ts'
 import { secondsBetween, timestamp } from './clock.ts'
 import type { RankContext } from './context.ts'
 import { checkpointSpan, type EpochLog } from './epoch-log.ts'
@@ -20,6 +21,11 @@ type CheckpointPhase = Extract<Phase, { kind: 'save' | 'load' }>
 
 /** Names of files hold a model's part or an optimizer's. */
 const OPTIMIZER = 'optim_states'
+
+/** What a config says of its object store, for URLs of one. */
+export function optionsFor(url: string, { storageOptions }: ResolvedConfig): StoreOptions {
+  return /^(?:s3|az|gs):/i.test(url) ? storageOptions : {}
+}
 
 /** A rank's checkpoints, with their lines in the log. */
 export class Checkpoints {
@@ -38,7 +44,7 @@ export class Checkpoints {
     const { workload, config, comm } = context
     const { url, spec, fsync } = workload.checkpoint
     const local = /^(?:file|direct):\/\/|^(?![a-z][a-z0-9+.-]*:\/\/)/i.test(url)
-    const store = await openStore(url, local ? { sync: fsync ? 'always' : 'never' } : config.storageOptions)
+    const store = await openStore(url, local ? { sync: fsync ? 'always' : 'never' } : optionsFor(url, config))
     return new Checkpoints(context, store, checkpointSize(spec, comm.size).countedByDlio)
   }
 

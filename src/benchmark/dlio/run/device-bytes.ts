@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 
 /** Bytes that were really read, as the kernel counts them. */
 export interface ReadCounter {
-  /** What counted: "vda", "cgroup", "process". */
+  /** What counts: "vda", "cgroup", "process". */
   readonly source: string
   /** Since some time in the past. */
   read(): number
@@ -31,7 +31,7 @@ function deviceNumbers(dev: number): string {
 }
 
 /** The counter of the block device that a path lies on; undefined where there is none: a network, memory, an overlay. */
-function deviceCounter(path: string, root = '/'): ReadCounter | undefined {
+export function deviceCounter(path: string, root = '/'): ReadCounter | undefined {
   let numbers: string
   try {
     numbers = deviceNumbers(statSync(path).dev)
@@ -46,7 +46,7 @@ function deviceCounter(path: string, root = '/'): ReadCounter | undefined {
 }
 
 /** Of all devices, by the process's own group (cgroup v2). */
-function cgroupCounter(root = '/'): ReadCounter | undefined {
+export function cgroupCounter(root = '/'): ReadCounter | undefined {
   const [, group] = /^0::(.*)$/m.exec(text(`${root}proc/self/cgroup`) ?? '') ?? []
   if (group === undefined) return undefined
   // Inside a container the own group is the mount's root.
@@ -59,12 +59,12 @@ function cgroupCounter(root = '/'): ReadCounter | undefined {
 }
 
 /** What this process alone made the kernel fetch; also from servers of files. */
-function processCounter(root = '/'): ReadCounter | undefined {
+export function processCounter(root = '/'): ReadCounter | undefined {
   const read = () => Number(/^read_bytes: (\d+)$/m.exec(text(`${root}proc/self/io`) ?? '')?.[1] ?? Number.NaN)
   return Number.isFinite(read()) ? { source: 'process', read } : undefined
 }
 
-/** The best counter there is for the files below a path. */
+/** What counts the bytes that come from under a path: its device, or where it has none of its own, this process's group. */
 export function readCounter(path: string, root = '/'): ReadCounter | undefined {
-  return deviceCounter(path, root) ?? cgroupCounter(root) ?? processCounter(root)
+  return deviceCounter(path, root) ?? cgroupCounter(root)
 }

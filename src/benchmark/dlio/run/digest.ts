@@ -1,3 +1,4 @@
+import { availableCores } from '../../../cores.ts'
 import { Histogram, type HistogramData } from '../../../histogram.ts'
 import type { StepLog } from './blocks.ts'
 import type { RankResult } from './rank-result.ts'
@@ -27,6 +28,8 @@ export interface EpochDigest {
 export interface RankDigest {
   readonly hostname: string
   readonly cpus: number
+  /** That the process may use: by its affinity, and by its group's quota. */
+  readonly cores: number
   readonly memoryGb: number
   readonly localRank: number
   readonly metrics: RankMetrics
@@ -96,6 +99,7 @@ export function digestOf(
   const all = columnSums(result.steps.map(({ table }) => table))
   return {
     ...host,
+    cores: availableCores(),
     localRank,
     metrics: rankMetrics(result.epochs),
     epochs: epochDigests(result.steps),
@@ -128,7 +132,7 @@ export function encodeDigest(digest: RankDigest): Uint8Array {
 export function decodeDigest(bytes: Uint8Array): RankDigest {
   return JSON.parse(new TextDecoder().decode(bytes), (_, value: unknown) => {
     if (value === 'Infinity') return Number.POSITIVE_INFINITY
-    if (typeof value !== 'object' || value === null) return value
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
     if ('values' in value && Object.keys(value).length === 1) return Float64Array.from(value.values as number[])
     if (!('filled' in value) || !('length' in value)) return value
     const array = new Float64Array(value.length as number)

@@ -46,26 +46,39 @@ function readFacts(path: string): ReadonlyMap<string, string> | undefined {
   }
 }
 
-/** Seconds that all processors together were busy and idle since the system started; waiting for I/O is idle. */
+/** Seconds that the processors which this process may use were busy and idle, all together, since the system started; waiting for I/O is idle. */
 export interface CpuTimes {
   readonly busy: number
   readonly total: number
 }
 
-/** `text`: /proc/stat. Undefined where it has no line of all processors. */
-function cpuTimesOf(text: string): CpuTimes | undefined {
-  const line = /^cpu +(.*)$/m.exec(text)?.[1]
-  if (line === undefined) return undefined
-  // user, nice, system, idle, iowait, irq, softirq, steal; what follows is in user already. Hundredths of a second.
-  const fields = line.split(' ').slice(0, 8).map(Number)
-  const total = fields.reduce((sum, each) => sum + each, 0)
-  const idle = (fields[3] ?? 0) + (fields[4] ?? 0)
-  return { busy: (total - idle) / 100, total: total / 100 }
+/** Numbers of a list such as "0-2,5". */
+function numbersOf(list: string): number[] {
+  return list.split(',').flatMap((part) => {
+    const [first = Number.NaN, last = first] = part.split('-').map(Number)
+    return Number.isNaN(last) ? [] : Array.from({ length: last - first + 1 }, (_, i) => first + i)
+  })
+}
+
+/** `stat`: /proc/stat. `status`: /proc/self/status, which names the processors. Undefined where they do not say. */
+export function cpuTimesOf(stat: string, status: string): CpuTimes | undefined {
+  const allowed = new Set(numbersOf(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? ''))
+  let busy = 0
+  let total = 0
+  for (const [, number, line = ''] of stat.matchAll(/^cpu(\d+) +(.*)$/gm)) {
+    if (!allowed.has(Number(number))) continue
+    // user, nice, system, idle, iowait, irq, softirq, steal; what follows is in user already. Hundredths of a second.
+    const fields = line.split(' ').slice(0, 8).map(Number)
+    const all = fields.reduce((sum, each) => sum + each, 0)
+    total += all / 100
+    busy += (all - (fields[3] ?? 0) - (fields[4] ?? 0)) / 100
+  }
+  return total === 0 ? undefined : { busy, total }
 }
 
 export function cpuTimes(): CpuTimes | undefined {
   try {
-    return cpuTimesOf(readFileSync('/proc/stat', 'utf8'))
+    return cpuTimesOf(readFileSync('/proc/stat', 'utf8'), readFileSync('/proc/self/status', 'utf8'))
   } catch {
     return undefined
   }

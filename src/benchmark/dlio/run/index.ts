@@ -1,5 +1,6 @@
-export type { RunSettings } from './context.ts'
+export type { SpreadColumn } from './digest.ts'
 export type { RunProgress } from './progress.ts'
 export type { EpochReport, RunReport } from './report.ts'
 export { type RunOptions, runWorkload } from './run.ts'
+export type { CheckpointSummary, PhaseSummary, RunSummary } from './summary.ts'
 export type { Limit, RunFigures, Verdict } from './verdict.ts'

@@ -79,7 +79,7 @@ export async function openReader(
     {
       part: (number) => {
         if (number !== PART.calibration) return number === PART.train ? train : valid
-        inMemory ??= memoryPart(calibration(), format, tensor)
+        inMemory ??= memoryPart(calibration(), format, tensor, meter)
         return inMemory
       },
       meter,
@@ -113,12 +113,18 @@ function stored(store: Store, set: DataSet, format: RecordFormat, spec: ReaderSp
     set,
     format,
     sources: held === undefined ? sources : new HeldFiles(held).around(sources),
+    meter,
     tensor,
     inspect: verify && !LOSSY.has(format.name) ? comparing(set, store) : undefined,
   })
 }
 
-function memoryPart({ set: spec, order, bytes, sidecars }: MemoryFile, format: RecordFormat, tensor: Tensor): Part {
+function memoryPart(
+  { set: spec, order, bytes, sidecars }: MemoryFile,
+  format: RecordFormat,
+  tensor: Tensor,
+  meter: Meter,
+): Part {
   const set = new DataSet(spec)
   const contents = [bytes, ...sidecars].map((each) => new Uint8Array(each))
   const sources: Sources = {
@@ -128,7 +134,7 @@ function memoryPart({ set: spec, order, bytes, sidecars }: MemoryFile, format: R
       return heldSource(key, contents[sidecar] as Uint8Array)
     },
   }
-  return { order, firstFile: 0, reader: new SampleReader({ set, format, sources, tensor, inspect: undefined }) }
+  return { order, firstFile: 0, reader: new SampleReader({ set, format, sources, meter, tensor, inspect: undefined }) }
 }
 
 /** Says where it happened: rank, file and sample. */

@@ -2,6 +2,7 @@ import { DataSet } from '../../../generate/data-set.ts'
 import type { DataSetSpec } from '../../../generate/types.ts'
 import { secretsOf } from '../../../storage/secrets.ts'
 import type { Store } from '../../../storage/types.ts'
+import { evalSteps, trainSteps } from '../plan.ts'
 import { recordOf } from '../plan-summary.ts'
 import type { Workload } from '../types.ts'
 import type { RankContext } from './context.ts'
@@ -74,8 +75,8 @@ export async function rankReaders(context: RankContext, store: Store, located: D
       secrets: secretsOf(store.spec),
       set: located,
       orders: {
-        train: orderOf(workload, data.filesTrain, runSeed),
-        valid: orderOf(workload, data.filesValid, runSeed),
+        train: orderOf(workload, trainSteps(workload, comm.size).files, runSeed),
+        valid: orderOf(workload, evalSteps(workload, comm.size).files, runSeed),
       },
       tensor,
       preprocessTime: reader.preprocessTime,

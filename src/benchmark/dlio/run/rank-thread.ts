@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parentPort, workerData } from 'node:worker_threads'
@@ -78,6 +79,8 @@ async function serve(data: RankThreadData): Promise<void> {
   const controller = new AbortController()
   parentPort?.once('message', () => controller.abort(new Error('interrupted')))
   const { signal } = controller
+  // Everything that is under way listens.
+  setMaxListeners(0, signal)
   let comm: Communicator | undefined
   try {
     comm = await joinRanks({

@@ -9,7 +9,7 @@ import type { Store } from '../../../storage/types.ts'
 import type { Phase } from '../types.ts'
 import { Blocks } from './blocks.ts'
 import { calibrate } from './calibration.ts'
-import { Checkpoints } from './checkpoints.ts'
+import { Checkpoints, optionsFor } from './checkpoints.ts'
 import { secondsBetween, type Timestamp, timestamp } from './clock.ts'
 import type { RankContext } from './context.ts'
 import { dropFiles } from './drop-files.ts'
@@ -36,7 +36,8 @@ export class RankRun {
   constructor(context: RankContext) {
     this.#context = context
     this.#start = timestamp()
-    this.#usage = new Usage(context.workload.data.url)
+    // What a store of the caller's gets its bytes from, nobody knows.
+    this.#usage = new Usage(context.store === undefined ? context.workload.data.url : undefined)
   }
 
   /** What it came to; also where it was interrupted or failed, as far as it came, with the failure in it. */
@@ -143,7 +144,7 @@ export class RankRun {
     const { workload, config, store: given, log, comm, progress, signal } = this.#context
     log.output('Starting data generation')
     // Worker threads open the store by its URL, which does not say what the config alone knows.
-    const own = given !== undefined || Object.keys(config.storageOptions).length > 0
+    const own = given !== undefined || Object.keys(optionsFor(workload.data.url, config)).length > 0
     const threads = Math.max(1, Math.floor(availableCores() / comm.localSize))
     await generate(workload.data, {
       rank: comm.rank,
@@ -248,7 +249,7 @@ async function openData({ workload, config, store }: RankContext): Promise<Store
   }
   const { url } = workload.data
   const direct = workload.reader.odirect && /^file:/i.test(url)
-  return openStore(direct ? url.replace(/^file:/i, 'direct:') : url, config.storageOptions)
+  return openStore(direct ? url.replace(/^file:/i, 'direct:') : url, optionsFor(url, config))
 }
 
 /** Steps of an epoch; undefined where it has none. */

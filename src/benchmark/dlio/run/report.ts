@@ -1,6 +1,7 @@
 import { Histogram, type Percentiles, percentilesOf } from '../../../histogram.ts'
 import { type RankDigest, SPREAD_COLUMNS, type SpreadColumn } from './digest.ts'
 import type { RunSummary } from './summary.ts'
+import type { EpochUsage } from './usage.ts'
 import { fromPageCache, type RunFigures, type Verdict, verdictOf } from './verdict.ts'
 
 /** What a run came to, beyond DLIO's own files; plain data. */
@@ -17,7 +18,7 @@ export interface RunReport {
   readonly steps: Readonly<Record<SpreadColumn, Percentiles | null>>
   readonly figures: RunFigures
   readonly fromPageCache: boolean
-  /** What counted the device's bytes: "vda", "cgroup", "process". */
+  /** What counted the device's bytes: "vda", "cgroup". */
   readonly deviceSource?: string
   /** Samples that could not be read. */
   readonly faults: number
@@ -50,14 +51,22 @@ function here(ranks: readonly RankDigest[]): readonly RankDigest[] {
   return ranks.filter(({ hostname }) => hostname === ranks[0]?.hostname)
 }
 
-/** The device's bytes in an epoch, or in all: of a counter of the host once, of processes together. */
+/**
+ * Bytes that really came in an epoch, or in all: the device counts what others read too, and processes what they alone
+ * made it read; the truth is not more than the smaller.
+ */
 function deviceBytes(ranks: readonly RankDigest[], epoch?: number): number | undefined {
   const local = here(ranks)
-  const counting = local[0]?.deviceSource === 'process' ? local : local.slice(0, 1)
-  const of = counting.flatMap(({ usage }) => usage.filter((each) => epoch === undefined || each.epoch === epoch))
-  return of.length === 0 || of.some((each) => each.deviceBytes === undefined)
-    ? undefined
-    : sum(of.map((each) => each.deviceBytes ?? 0))
+  const of = (usage: readonly EpochUsage[], column: 'deviceBytes' | 'processBytes') => {
+    const counts = usage.filter((each) => epoch === undefined || each.epoch === epoch).map((each) => each[column])
+    return counts.some((count) => count === undefined)
+      ? Number.POSITIVE_INFINITY
+      : sum(counts.map((count) => count ?? 0))
+  }
+  const device = of(local[0]?.usage ?? [], 'deviceBytes')
+  const own = sum(local.map(({ usage }) => of(usage, 'processBytes')))
+  const least = Math.min(device, own)
+  return Number.isFinite(least) && local[0]?.deviceSource !== undefined ? least : undefined
 }
 
 function epochReports(ranks: readonly RankDigest[], summary: RunSummary): EpochReport[] {
@@ -86,7 +95,7 @@ function figuresOf(ranks: readonly RankDigest[], summary: RunSummary, auGoal: nu
     sum(ranks.map(({ sums }) => sums[name]))
   const local = here(ranks)
   const usage = local[0]?.usage ?? []
-  const cpus = local[0]?.cpus ?? 1
+  const cores = local[0]?.cores ?? 1
   const total = sum(usage.map((each) => each.total ?? 0))
   const busy = sum(usage.map((each) => each.busy ?? 0))
   const wall = sum(usage.map((each) => each.wall))
@@ -109,12 +118,18 @@ function figuresOf(ranks: readonly RankDigest[], summary: RunSummary, auGoal: nu
     preprocess: columns('preprocess'),
     idle: columns('idle'),
     rankSteps: ranks.map(({ sums, steps }) => (steps === 0 ? 0 : (sums.load + sums.compute) / steps)),
-    cores: cpus,
-    ...(total > 0 && { hostCpu: busy / total, ownCpu: Math.min(busy / total, own / (wall * cpus)) }),
+    cores,
+    ...(total > 0 && wall > 0 && cpuShares(busy / total, own / (wall * cores))),
     askedBytes: sum(local.map(({ asked }) => asked)),
     ...(device !== undefined && { deviceBytes: device }),
     ...(calibrated.length > 0 && { calibratedAu: sum(calibrated) / calibrated.length }),
   }
+}
+
+/** Of the processors that there are for the run. A group's quota may be used up while they idle. */
+function cpuShares(busy: number, own: number): { readonly hostCpu: number; readonly ownCpu: number } {
+  const ownCpu = Math.min(1, own)
+  return { hostCpu: Math.max(busy, ownCpu), ownCpu }
 }
 
 /** Where DLIO's formula and the clock disagree. */

@@ -1,3 +1,4 @@
+import { writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { freemem } from 'node:os'
 import { dirname, join } from 'node:path'
@@ -9,6 +10,7 @@ import { failureOf } from '../../../storage/threads/failure.ts'
 import type { Store } from '../../../storage/types.ts'
 import type { ResolvedConfig } from '../types.ts'
 import type { RunSettings } from './context.ts'
+import { IostatProfile } from './iostat-profile.ts'
 import { Progress, type RunProgress } from './progress.ts'
 import type { RankMessage, RankThreadData } from './rank-thread.ts'
 import type { RunReport } from './report.ts'
@@ -85,6 +87,20 @@ function script(): string {
   return join(dirname(resolve('headrace/package.json')), 'dist/benchmark/dlio/run/rank-thread.js')
 }
 
+function watchesDevices({ workload, resolved }: ResolvedConfig): boolean {
+  const { profiler } = (resolved.profiling ?? {}) as { readonly profiler?: unknown }
+  return workload.workflow.profiling && profiler === 'iostat'
+}
+
+/** Beside the run's own files; a run does not fail for want of it. */
+function writeSamples(path: string, samples: string): void {
+  try {
+    writeFileSync(path, samples)
+  } catch (error) {
+    process.emitWarning(`the samples of iostat were not written to ${path}: ${(error as Error).message}`)
+  }
+}
+
 /** An interrupted run says where what it has done is. */
 function ended(error: Error, { outputFolder }: ResolvedConfig): Error {
   if (!isHeadraceError(error, 'E_CANCELLED')) return error
@@ -119,6 +135,8 @@ export async function runWorkload(config: ResolvedConfig, options: RunOptions = 
   const worker = new Worker(script(), { workerData: data })
   const timer = onProgress && setInterval(() => onProgress(progress.read()), INTERVAL)
   let late: NodeJS.Timeout | undefined
+  let profile: IostatProfile | undefined
+  const { outputFolder } = config
   const onAbort = () => {
     Atomics.store(new Uint32Array(stop), 0, 1)
     worker.postMessage('stop')
@@ -129,6 +147,8 @@ export async function runWorkload(config: ResolvedConfig, options: RunOptions = 
     const done = await new Promise<Extract<RankMessage, { kind: 'done' }>>((resolve, reject) => {
       worker.on('message', (message: RankMessage) => {
         if (message.kind === 'line') onLine?.(message.line)
+        else if (message.kind === 'joined' && message.rank === 0 && watchesDevices(config))
+          profile = new IostatProfile(config.workload.iostatDevices)
         else if (message.kind === 'done') resolve(message)
       })
       worker.on('error', reject)
@@ -137,6 +157,8 @@ export async function runWorkload(config: ResolvedConfig, options: RunOptions = 
     if (done.failure !== undefined) throw ended(failureOf(done.failure), config)
     return done.report
   } finally {
+    const samples = profile?.end()
+    if (samples !== undefined) writeSamples(join(outputFolder, 'iostat.json'), samples)
     clearInterval(timer)
     clearTimeout(late)
     signal?.removeEventListener('abort', onAbort)

@@ -4,7 +4,7 @@ import type { OpenSource } from '../../../formats/byte-source.ts'
 import type { FileLayout, FormatName, RecordFormat, RecordReader } from '../../../formats/types.ts'
 import type { DataSet } from '../../../generate/data-set.ts'
 import { native } from '../../../native.ts'
-import type { Sources } from './sources.ts'
+import type { Meter, Sources } from './sources.ts'
 
 /** Files that stay open for their next sample: as many as the lanes of a batch, and some. */
 const OPEN_FILES = 32
@@ -21,6 +21,7 @@ interface OpenFile {
   readonly sources: OpenSource[]
   /** Reads under way. */
   uses: number
+  isOpen: boolean
 }
 
 /** What the trainer gets of each sample. */
@@ -35,6 +36,7 @@ export interface SampleReaderOptions {
   readonly set: DataSet
   readonly format: RecordFormat
   readonly sources: Sources
+  readonly meter: Meter
   readonly tensor: Tensor
   /** Looks at each record as it was read; throws where it is not what it should be. */
   readonly inspect: ((file: number, sample: number, record: Uint8Array) => void) | undefined
@@ -77,7 +79,7 @@ export class SampleReader implements Samples {
     const file = this.#use(index)
     let single = false
     try {
-      const reader = await file.reader
+      const reader = await this.#opened(file)
       single = reader.samples === 1
       if (sample >= reader.samples)
         throw new HeadraceError(
@@ -95,6 +97,16 @@ export class SampleReader implements Samples {
       if (single) this.#forget(index, file)
       if (this.#open.get(index) !== file) await this.#close(file)
     }
+  }
+
+  /** Whoever comes while another one opens the file waits for storage with it. */
+  #opened(file: OpenFile): Promise<RecordReader> {
+    if (file.isOpen || file.uses === 1) return file.reader
+    const { meter } = this.#options
+    const start = native.monotonic()
+    return file.reader.finally(() => {
+      meter.storage += native.monotonic() - start
+    })
   }
 
   async close(): Promise<void> {
@@ -132,9 +144,14 @@ export class SampleReader implements Samples {
     const { set } = this.#options
     const key = set.key(index)
     const sources: OpenSource[] = []
-    const file: OpenFile = { key, reader: this.#reader(index, key, sources), sources, uses: 1 }
-    // Told to who reads from it.
-    file.reader.catch(() => {})
+    const file: OpenFile = { key, reader: this.#reader(index, key, sources), sources, uses: 1, isOpen: false }
+    file.reader.then(
+      () => {
+        file.isOpen = true
+      },
+      // Told to who reads from it.
+      () => {},
+    )
     this.#open.set(index, file)
     return file
   }

@@ -1,5 +1,5 @@
 import { locate } from '../../../storage/open.ts'
-import { type ReadCounter, readCounter } from './device-bytes.ts'
+import { processCounter, type ReadCounter, readCounter } from './device-bytes.ts'
 import { cpuTimes, processSeconds } from './host.ts'
 
 /** What an epoch took of the host. */
@@ -14,6 +14,8 @@ export interface EpochUsage {
   readonly total?: number
   /** That the device delivered to anybody; absent where nobody counts. */
   readonly deviceBytes?: number
+  /** That the system fetched for this process from any device; absent where nobody counts. */
+  readonly processBytes?: number
 }
 
 /** A path on this machine that a URL's files lie at or below, for the device under it. */
@@ -22,50 +24,67 @@ function pathOf(url: string): string | undefined {
   return `/${locate(url.replace(/^direct:/i, 'file:')).key}`
 }
 
+interface Moment {
+  readonly wall: number
+  readonly own: number
+  readonly cpu: { readonly busy: number; readonly total: number } | undefined
+  readonly device: number | undefined
+  readonly process: number | undefined
+}
+
 /** Looks at the counters of the system when epochs begin and end. */
 export class Usage {
   readonly epochs: EpochUsage[] = []
-  /** What counts bytes of the device. */
+  /** What counts bytes of the device: its name, or "cgroup". */
   readonly source: string | undefined
-  readonly #counter: ReadCounter | undefined
-  #epoch: number | undefined
-  #at: { wall: number; own: number; busy: number | undefined; total: number; device: number } | undefined
+  readonly #device: ReadCounter | undefined
+  readonly #process: ReadCounter | undefined
+  #epoch = 0
+  #since: Moment | undefined
 
-  constructor(url: string) {
-    const path = pathOf(url)
-    this.#counter = path === undefined ? undefined : readCounter(path)
-    this.source = this.#counter?.source
+  /** `url`: of the data set; undefined where its bytes come from nothing that counts. */
+  constructor(url: string | undefined) {
+    const path = url === undefined ? undefined : pathOf(url)
+    this.#device = path === undefined ? undefined : readCounter(path)
+    this.#process = path === undefined ? undefined : processCounter()
+    this.source = this.#device?.source
   }
 
   begin(epoch: number): void {
     this.#epoch = epoch
-    this.#at = this.#look()
+    this.#since = this.#look()
   }
 
   /** Of the epoch that has begun, if one has. */
   end(): void {
-    const before = this.#at
-    if (before === undefined || this.#epoch === undefined) return
+    const before = this.#since
+    if (before === undefined) return
+    this.#since = undefined
     const now = this.#look()
-    this.#at = undefined
+    const between = (of: (moment: Moment) => number | undefined) => {
+      const [first, last] = [of(before), of(now)]
+      return first === undefined || last === undefined ? undefined : last - first
+    }
+    const [busy, total] = [between(({ cpu }) => cpu?.busy), between(({ cpu }) => cpu?.total)]
+    const deviceBytes = between(({ device }) => device)
+    const processBytes = between(({ process }) => process)
     this.epochs.push({
       epoch: this.#epoch,
       wall: now.wall - before.wall,
       own: now.own - before.own,
-      ...(now.busy !== undefined &&
-        before.busy !== undefined && { busy: now.busy - before.busy, total: now.total - before.total }),
-      ...(this.#counter !== undefined && { deviceBytes: now.device - before.device }),
+      ...(busy !== undefined && total !== undefined && { busy, total }),
+      ...(deviceBytes !== undefined && { deviceBytes }),
+      ...(processBytes !== undefined && { processBytes }),
     })
   }
 
-  #look() {
-    const host = cpuTimes()
+  #look(): Moment {
     return {
       wall: performance.now() / 1000,
       own: processSeconds(),
-      busy: host?.busy,
-      total: host?.total ?? 0,
-      device: this.#counter?.read() ?? 0,
+      cpu: cpuTimes(),
+      device: this.#device?.read(),
+      process: this.#process?.read(),
     }
   }
 }

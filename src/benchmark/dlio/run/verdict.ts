@@ -35,7 +35,7 @@ export interface RunFigures {
   readonly idle: number
   /** Seconds a step that each rank spent on loading and computing. */
   readonly rankSteps: readonly number[]
-  /** Shares of all processors of this host, 0 to 1: in use at all, and by the ranks of the run. */
+  /** Shares of the processors that the run may use, 0 to 1: in use at all, and by its ranks. */
   readonly hostCpu?: number
   readonly ownCpu?: number
   readonly cores: number

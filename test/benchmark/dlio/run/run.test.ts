@@ -1,9 +1,11 @@
-import { closeSync, openSync, readdirSync, rmSync, truncateSync, writeSync } from 'node:fs'
+import { closeSync, openSync, readdirSync, readFileSync, rmSync, truncateSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { RunOptions, RunReport } from '../../../../src/benchmark/dlio/run/index.ts'
 import { runWorkload } from '../../../../src/benchmark/dlio/run/index.ts'
+import { startS3Server } from '../../../../src/dev/s3/index.ts'
 import { FileStore } from '../../../../src/storage/file/file.ts'
+import { openS3Store } from '../../../../src/storage/s3/store.ts'
 import { limited } from '../../../../src/storage/wrappers/limited.ts'
 import { built } from '../../../cli/built.ts'
 import { failing } from '../../../storage/conformance.ts'
@@ -283,6 +285,38 @@ describe('a run that cannot begin', () => {
     await expect(runWorkload(config, { retries: 3 } as never)).rejects.toEqual(failing('E_USAGE', 'retries'))
     await expect(runWorkload(config, { onError: 'skip' as never })).rejects.toEqual(failing('E_USAGE', 'onError'))
   })
+})
+
+test('an object store is written to, and read by several requests at once', async () => {
+  const server = await startS3Server()
+  try {
+    const credentials = { accessKeyId: 'testkey', secretAccessKey: 'testsecret' }
+    const store = await openS3Store('bucket', { endpoint: server.url, credentials })
+    await store.createContainer()
+    await store.close()
+    const storage = {
+      storage_type: 's3',
+      storage_root: 'bucket',
+      storage_options: { endpoint_url: server.url, access_key_id: 'testkey', secret_access_key: 'testsecret' },
+    }
+    for (const format of ['npz', 'tfrecord']) {
+      const report = await run({
+        storage,
+        framework: 'tensorflow',
+        dataset: { data_folder: `s3://bucket/${format}`, format },
+        reader: { data_loader: 'tensorflow', batch_size: 8, read_threads: 2 },
+        workflow: { generate_data: true, train: true, checkpoint: true },
+        checkpoint: { checkpoint_folder: `s3://bucket/${format}-checkpoints` },
+      })
+      expect(report.epochs).toMatchObject([{ samples: 24 }, { samples: 24 }])
+      expect(report.figures.deviceBytes).toBeUndefined()
+      expect(report.figures.storage).toBeGreaterThan(0)
+    }
+    const text = readFileSync(join(place.out, '.hydra', 'config.yaml'), 'utf8') + place.log()
+    expect(text).not.toContain('testsecret')
+  } finally {
+    await server.close()
+  }
 })
 
 test('a slow store is what limits a run that waits for it', async () => {
