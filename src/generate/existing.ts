@@ -10,6 +10,9 @@ const HEAD = 16 * 1024
 /** Of the first record: so many random bytes are nowhere by chance. */
 const PRINT = 32
 
+/** Of the keys of all sets. */
+const PREFIXES = ['train', 'valid'] as const
+
 /** In these the first record stands as it is, somewhere near the beginning. */
 const PLAIN: ReadonlySet<FormatName> = new Set([
   'npz',
@@ -77,6 +80,12 @@ async function opens(set: DataSet, format: RecordFormat, store: Store, index: nu
   }
 }
 
+/** Whether a place has nothing that a set could have left there: then no file needs to be looked for. */
+export async function isEmpty(store: Store, signal: AbortSignal): Promise<boolean> {
+  for (const prefix of PREFIXES) for await (const _ of store.list(prefix, { signal })) return false
+  return true
+}
+
 /** Files of the set that are there, whatever they hold, and their bytes. */
 export async function presentFiles(
   set: DataSet,
@@ -85,7 +94,7 @@ export async function presentFiles(
 ): Promise<{ readonly files: number; readonly bytes: number }> {
   let files = 0
   let bytes = 0
-  for (const prefix of ['train', 'valid'])
+  for (const prefix of PREFIXES)
     for await (const entry of store.list(prefix, { signal })) {
       if (entry.kind !== 'object' || set.indexOf(entry.key) === undefined) continue
       files++

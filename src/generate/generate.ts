@@ -3,51 +3,28 @@ import { availableCores } from '../cores.ts'
 import { HeadraceError, isHeadraceError } from '../errors.ts'
 import { recordFormat } from '../formats/records.ts'
 import type { RecordFormat } from '../formats/types.ts'
-import { knowsOption, openStore } from '../storage/open.ts'
 import { secretsOf } from '../storage/secrets.ts'
 import type { Store } from '../storage/types.ts'
 import { runThreads } from './crew.ts'
 import { DataSet } from './data-set.ts'
-import { presentFiles } from './existing.ts'
+import { lanesOf, openDestination } from './destination.ts'
+import { isEmpty, presentFiles } from './existing.ts'
 import { type Order, runLanes } from './lanes.ts'
 import { filesOf, type PlannedBytes, planFiles, type Share } from './plan.ts'
+import { type GenerateProgress, watchProgress } from './progress.ts'
 import { checkSpace, makeFolders } from './space.ts'
 import { Tally } from './tally.ts'
 import type { DataSetSpec } from './types.ts'
 
-const MiB = 2 ** 20
-
 /** Two fill any disk, and each takes some 20 MiB for its heap. */
 const MOST_THREADS = 8
-const MOST_LANES = 64
 
-/** What all files that are under way may hold together. */
-const MEMORY = 128 * MiB
-/** Of a file that is written to a disk: what its format makes at once. */
-const LOCAL_LANE = 4 * MiB
-/** Parts of 8 MiB that an upload has under way; more than two only helps where a single file is written. */
-const PARTS = 2
-const REMOTE_LANE = (PARTS + 1) * 8 * MiB + LOCAL_LANE
-
-/** Files whose sizes are computed before the first is written: more of them would be waited for. */
+/**
+ * Files whose sizes are computed, where each has its own: before the first is written, since more of them would be waited
+ * for; and for who only asks, where that is enough for MLPerf's largest set, of 524,288.
+ */
 const SAMPLED = 100_000
-
-/** ms between two calls of onProgress. */
-const INTERVAL = 100
-
-export interface GenerateProgress {
-  /** Written or found to be right. */
-  readonly files: number
-  /** Of this rank. */
-  readonly totalFiles: number
-  /** Written. */
-  readonly bytes: number
-  /** That this rank's files have, about. */
-  readonly totalBytes: number
-  /** Found to be right. */
-  readonly kept: number
-  readonly seconds: number
-}
+const SAMPLED_DRY = 600_000
 
 export interface GenerateOptions {
   /** Of `size` processes that share the work: makes every `size`-th file. 0. */
@@ -88,11 +65,30 @@ export interface GenerateReport {
   readonly threads: number
 }
 
+/** What a run is of. */
+interface Run {
+  readonly set: DataSet
+  readonly format: RecordFormat
+  readonly share: Share
+  readonly threads: number
+  readonly existing: 'keep' | 'replace'
+  /** The user's, or what a callback of the user threw. */
+  readonly signal: AbortSignal
+}
+
 function checkShare({ rank = 0, size = 1 }: GenerateOptions): Share {
   positiveInteger('size', size)
   nonNegativeInteger('rank', rank)
   if (rank < size) return { rank, size }
   throw new HeadraceError('E_USAGE', `rank must be below size (${size}), but got ${rank}`)
+}
+
+function threadsOf({ threads, store }: GenerateOptions): number {
+  if (threads !== undefined) positiveInteger('threads', threads, 1024)
+  if (store === undefined) return threads ?? Math.min(MOST_THREADS, availableCores())
+  if (threads !== undefined && threads > 1)
+    throw new HeadraceError('E_USAGE', `threads must be 1 where there is a store, but got ${show(threads)}`)
+  return 1
 }
 
 /**
@@ -106,137 +102,78 @@ export async function generate(spec: DataSetSpec, options: GenerateOptions = {})
   const share = checkShare(options)
   const existing = oneOf('existing', options.existing ?? 'keep', ['keep', 'replace'])
   const threads = threadsOf(options)
-  const { dryRun = false } = options
-  /** Fires with what a callback of the user threw. */
+  const onProgress = progressOption(options.onProgress)
   const stop = new AbortController()
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
-  const onProgress = progressOption(options.onProgress)
   const set = new DataSet(spec)
-  const format = await recordFormat(spec.format)
-  const started = performance.now()
-  const about = { url: set.spec.url, format: format.name, ...share, dryRun, files: filesOf(set, share) }
-  if (dryRun) {
-    const total = await planFiles(set, format, { rank: 0, size: 1 }, { signal })
-    const own = share.size === 1 ? total : await planFiles(set, format, share, { signal })
-    const nothing = { written: 0, kept: 0, seconds: seconds(started), bytesPerSecond: 0, threads }
-    return { ...about, total, bytes: own.bytes, ...nothing }
-  }
-  const own = await planFiles(set, format, share, { signal, sampled: SAMPLED })
-  const store = options.store ?? (await openForWriting(spec.url))
-  const run: Run = { set, format, store, share, existing, own, signal }
+  const run: Run = { set, format: await recordFormat(spec.format), share, threads, existing, signal }
+  if (options.dryRun === true) return tellOnly(run)
+  const store = options.store ?? (await openDestination(spec.url))
+  const tally = new Tally()
   try {
-    await makeRoom(run)
-    const tally = new Tally()
-    const progress = watch(run, tally, started, onProgress, stop)
-    try {
-      const order = { share, existing, lanes: lanesOf(run, threads) }
-      if (threads === 1) await runLanes(set, format, store, order, tally, signal)
-      else await runOnThreads(run, threads, order, tally)
-    } catch (error) {
-      throw stop.signal.aborted ? stop.signal.reason : told(error, tally, about.files)
-    } finally {
-      progress.end()
-    }
-    if (stop.signal.aborted) throw stop.signal.reason
-    const took = seconds(started)
-    const bytes = tally.get('bytes')
-    const made = { written: tally.get('written'), kept: tally.get('kept'), bytes }
-    const total = { ...own, files: set.files, bytes: Math.round((own.bytes / Math.max(1, own.files)) * set.files) }
-    return { ...about, total, ...made, seconds: took, bytesPerSecond: bytes / took, threads }
+    const report = await make(run, store, tally, (own) => watchProgress(own, tally, onProgress, stop))
+    // The last call back may have thrown as well.
+    stop.signal.throwIfAborted()
+    return report
+  } catch (error) {
+    throw stop.signal.aborted ? stop.signal.reason : told(error, tally, filesOf(set, share))
   } finally {
     if (options.store === undefined) await store.close()
   }
 }
 
-const seconds = (started: number) => (performance.now() - started) / 1000
-
-/** What a run is of. */
-interface Run {
-  readonly set: DataSet
-  readonly format: RecordFormat
-  readonly store: Store
-  readonly share: Share
-  readonly existing: 'keep' | 'replace'
-  readonly own: PlannedBytes
-  readonly signal: AbortSignal
+function about({ set, format, share, threads }: Run) {
+  return { url: set.spec.url, format: format.name, ...share, files: filesOf(set, share), threads }
 }
 
-function threadsOf({ threads, store }: GenerateOptions): number {
-  if (threads !== undefined) positiveInteger('threads', threads, 1024)
-  if (store === undefined) return threads ?? Math.min(MOST_THREADS, availableCores())
-  if (threads !== undefined && threads > 1)
-    throw new HeadraceError('E_USAGE', `threads must be 1 where there is a store, but got ${show(threads)}`)
-  return 1
+async function tellOnly(run: Run): Promise<GenerateReport> {
+  const { set, format, share, signal } = run
+  const started = performance.now()
+  const plan = { signal, sampled: SAMPLED_DRY }
+  const total = await planFiles(set, format, { rank: 0, size: 1 }, plan)
+  const { bytes } = share.size === 1 ? total : await planFiles(set, format, share, plan)
+  const seconds = (performance.now() - started) / 1000
+  return { ...about(run), dryRun: true, total, bytes, written: 0, kept: 0, seconds, bytesPerSecond: 0 }
 }
 
-/** Not every file is brought to the device before the next: a power failure costs files, which the next run writes again. */
-function openForWriting(url: string): Promise<Store> {
-  const defaults: Record<string, unknown> = {}
-  if (knowsOption(url, 'sync') && !/[?&]sync=/.test(url)) defaults.sync = 'never'
-  if (knowsOption(url, 'partsInFlight') && !/[?&]partsInFlight=/.test(url)) defaults.partsInFlight = PARTS
-  return openStore(url, defaults)
-}
-
-/** Files that each thread has under way at once. */
-function lanesOf({ own, store }: Run, threads: number): number {
-  const remote = knowsOption(store.url, 'partsInFlight')
-  const size = own.bytes / Math.max(1, own.files)
-  const lane = remote ? Math.min(2 * size + MiB, REMOTE_LANE) : Math.min(size + MiB, LOCAL_LANE)
-  const most = remote ? MOST_LANES : 2 * threads
-  const fitting = Math.min(most, Math.floor(MEMORY / lane))
-  return store.url.startsWith('null:') ? 1 : Math.max(1, Math.floor(fitting / threads))
-}
-
-async function runOnThreads(run: Run, threads: number, order: Order, tally: Tally): Promise<void> {
-  const { set, store, signal } = run
-  const data = { set: set.spec, store: store.spec, secrets: secretsOf(store.spec), order, tally: tally.memory }
-  await runThreads(Math.min(threads, Math.max(1, run.own.files)), data, signal)
-}
-
-/** Ranks write to one place as a rule, and all look at it before they begin: each counts the need of all. */
-async function makeRoom({ set, store, own, signal }: Run): Promise<void> {
-  const bytes = (own.bytes / Math.max(1, own.files)) * set.files
-  await checkSpace(store, { files: set.files, bytes }, () => presentFiles(set, store, signal))
-  await makeFolders(store, set.folders)
-}
-
-/** Calls back while files are made, and once more at the end. What the callback throws ends the run. */
-function watch(
-  { own }: Run,
+async function make(
+  run: Run,
+  store: Store,
   tally: Tally,
-  started: number,
-  onProgress: GenerateOptions['onProgress'],
-  stop: AbortController,
-): { end(): void } {
-  if (onProgress === undefined) return { end: () => {} }
-  const tell = () => {
-    const kept = tally.get('kept')
-    try {
-      onProgress({
-        files: tally.get('written') + kept,
-        totalFiles: own.files,
-        bytes: tally.get('bytes'),
-        totalBytes: own.bytes,
-        kept,
-        seconds: seconds(started),
-      })
-    } catch (error) {
-      stop.abort(error)
+  watch: (own: PlannedBytes) => { end(): void },
+): Promise<GenerateReport> {
+  const { set, format, share, threads, signal } = run
+  const started = performance.now()
+  const own = await planFiles(set, format, share, { signal, sampled: SAMPLED })
+  const size = own.bytes / Math.max(1, own.files)
+  const total = { ...own, files: set.files, bytes: Math.round(size * set.files) }
+  // All ranks look at one place before they begin: each counts the need of all.
+  await checkSpace(store, total, () => presentFiles(set, store, signal))
+  await makeFolders(store, set.folders)
+  const look = run.existing === 'keep' && !(await isEmpty(store, signal))
+  const order: Order = { share, existing: look ? 'keep' : 'replace', lanes: lanesOf(store, size, threads) }
+  const progress = watch(own)
+  try {
+    if (threads === 1) await runLanes(set, format, store, order, tally, signal)
+    else {
+      const { spec } = store
+      const data = { set: set.spec, store: spec, secrets: secretsOf(spec), order, tally: tally.memory }
+      await runThreads(Math.min(threads, Math.max(1, own.files)), data, signal)
     }
+  } finally {
+    progress.end()
   }
-  const timer = setInterval(tell, INTERVAL)
-  return {
-    end: () => {
-      clearInterval(timer)
-      tell()
-    },
-  }
+  const seconds = (performance.now() - started) / 1000
+  const bytes = tally.get('bytes')
+  const done = { written: tally.get('written'), kept: tally.get('kept'), bytes }
+  return { ...about(run), dryRun: false, total, ...done, seconds, bytesPerSecond: bytes / seconds }
 }
 
 /** What is there stays there: the user is told so. */
 function told(error: unknown, tally: Tally, files: number): unknown {
   if (!isHeadraceError(error, 'E_CANCELLED') && !isHeadraceError(error, 'E_NO_SPACE')) return error
   const there = tally.get('written') + tally.get('kept')
+  if (there === 0) return error
   const hint = `${there} of ${files} files are there and whole; the same call goes on from them`
   return new HeadraceError(error.code, error.message, { ...error.details, hint })
 }

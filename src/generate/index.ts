@@ -1,6 +1,7 @@
 export { DataSet, type WithSidecars } from './data-set.ts'
-export { type GenerateOptions, type GenerateProgress, type GenerateReport, generate } from './generate.ts'
+export { type GenerateOptions, type GenerateReport, generate } from './generate.ts'
 export { hollowStore } from './hollow.ts'
 export type { PlannedBytes } from './plan.ts'
+export type { GenerateProgress } from './progress.ts'
 export type { DataSetSpec, PlannedFile, RecordSpec, Split } from './types.ts'
 export { type VerifiedFile, verifyFile } from './verify.ts'

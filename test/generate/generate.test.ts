@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { existsSync, readdirSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test, vi } from 'vitest'
+import { startS3Server } from '../../src/dev/s3/index.ts'
 import { recordFormat } from '../../src/formats/records.ts'
 import { DataSet, generate, hollowStore, verifyFile } from '../../src/generate/index.ts'
 import type { DataSetSpec } from '../../src/generate/types.ts'
@@ -37,10 +38,7 @@ const FIXED = new Set(['npz', 'npy', 'tfrecord', 'indexed_binary', 'mmap_indexed
 /** Cases that DLIO fails, and the one whose size is a fault of it (docs/dlio.md). */
 const UNLIKE = new Set(['hdf5_none_explicit', 'jpeg_dims3', 'idx_collective_1file'])
 
-/** Columns are DLIO's configuration, which is another's to read. */
-const cases = Object.entries(golden.sets).filter(
-  ([name, { dataset }]) => !UNLIKE.has(name) && dataset.format !== 'parquet',
-)
+const cases = Object.entries(golden.sets).filter(([name]) => !UNLIKE.has(name))
 
 describe('generate', () => {
   test.each(cases)('makes the files that DLIO makes: %s', async (_, set) => {
@@ -192,6 +190,42 @@ describe('generate', () => {
     const spec = setSpec({ url: folder, filesTrain: 2 })
     expect(await generate(spec, { rank: 5, size: 8, threads: 1 })).toMatchObject({ files: 0, written: 0 })
     expect([...tree(folder).keys()]).toEqual(['train/', 'valid/'])
+  })
+})
+
+describe('generate writes to any store', () => {
+  const spec = (url: string) =>
+    setSpec({ url, format: 'tfrecord', filesTrain: 9, record: { kind: 'length', bytes: 400_000, stdev: 100_000 } })
+
+  test('around the page cache', async () => {
+    const [plain, direct] = [await temporary(), await temporary()]
+    await generate(spec(plain), { threads: 1 })
+    await generate(spec(`direct://${direct}?fallback=buffered`), { threads: 2 })
+    expect(hashes(direct)).toEqual(hashes(plain))
+  })
+
+  test('to S3, by threads and ranks, and keeps what is there', async () => {
+    const server = await startS3Server()
+    vi.stubEnv('AWS_ACCESS_KEY_ID', 'testkey')
+    vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'testsecret')
+    try {
+      const url = `s3://sets/a/b?endpoint=${server.url}`
+      const store = await openStore(url)
+      await store.createContainer?.()
+      await generate(spec(url), { threads: 2, rank: 0, size: 2 })
+      await generate(spec(url), { threads: 1, rank: 1, size: 2 })
+      const plain = await temporary()
+      await generate(spec(plain), { threads: 1 })
+      for (const [path, bytes] of tree(plain))
+        if (bytes !== undefined) expect(Buffer.compare((await store.get(path))?.data ?? bytes, bytes), path).toBe(0)
+      expect(await listed(store)).toEqual([...tree(plain).keys()].filter((path) => !path.endsWith('/')))
+      expect(await generate(spec(url), { threads: 2 })).toMatchObject({ written: 0, kept: 9 })
+      expect(await verifyFile(spec(url), 8, store)).toMatchObject({ samples: 1 })
+      await store.close()
+    } finally {
+      vi.unstubAllEnvs()
+      await server.close()
+    }
   })
 })
 

@@ -21,6 +21,10 @@ export interface GoldenSet {
     readonly num_subfolders_eval?: number
     readonly file_prefix?: string
     readonly compression?: Compression
+    readonly parquet?: {
+      readonly columns?: readonly { readonly name: string; readonly dtype: string; readonly size?: number }[]
+      readonly row_group_size?: number
+    }
     readonly hdf5?: {
       readonly chunk_dims?: readonly number[]
       readonly max_shape?: readonly number[]
@@ -83,6 +87,10 @@ export function goldenSpec({ dataset, by }: GoldenSet): DataSetSpec {
       // MLCommons' fork makes an archive in memory, whose size is known: no member needs 64-bit sizes.
       ...(by.startsWith('mlcommons') && dataset.format === 'npz' && { zip64: 'needed' as const }),
       ...(dataset.compression !== undefined && { compression: dataset.compression }),
+      ...(dataset.parquet?.columns && {
+        columns: dataset.parquet.columns.map((column) => ({ size: 1, ...column, read: true })),
+      }),
+      ...(dataset.parquet?.row_group_size && { rowGroupSize: dataset.parquet.row_group_size }),
       ...(dataset.hdf5?.chunk_dims && { chunkDims: dataset.hdf5.chunk_dims }),
       ...(dataset.hdf5?.max_shape && { maxShape: dataset.hdf5.max_shape }),
       ...(dataset.hdf5?.num_dset_per_record && { dataSets: dataset.hdf5.num_dset_per_record }),
