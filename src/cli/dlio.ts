@@ -1,9 +1,7 @@
 import { Command } from 'commander'
 import { postprocess } from '../benchmark/dlio/postprocess/postprocess.ts'
-import { type RunOptions, type RunProgress, runWorkload } from '../benchmark/dlio/run/index.ts'
-import { formatBytes } from '../bytes.ts'
+import { type RunOptions, runWorkload } from '../benchmark/dlio/run/index.ts'
 import { discoverRank } from '../distributed/rank.ts'
-import { startRanks } from '../distributed/start.ts'
 import { HeadraceError } from '../errors.ts'
 import {
   type ConfigFlags,
@@ -16,11 +14,13 @@ import {
 } from './dlio-config.ts'
 import { showReport } from './dlio-report.ts'
 import { flag } from './flags.ts'
-import { duration, ProgressLine } from './progress.ts'
+import { RunMeter, startAll } from './ranks.ts'
 import { interrupted, print, printJson } from './run.ts'
 import { count, given, seconds, size } from './values.ts'
 
-interface Flags extends ConfigFlags, Omit<RunOptions, 'signal' | 'onProgress' | 'onLine' | 'calibrate'> {
+interface Flags
+  extends ConfigFlags,
+    Omit<RunOptions, 'signal' | 'onProgress' | 'onLine' | 'onRank' | 'store' | 'calibrate'> {
   readonly ranks?: number
   readonly calibration?: boolean
   readonly json?: boolean
@@ -91,7 +91,7 @@ async function run(overrides: readonly string[], flags: Flags): Promise<void> {
     return
   }
   if (talks) printWarnings(resolved.warnings)
-  const meter = new Meter(talks, progress === true)
+  const meter = new RunMeter(talks, progress === true)
   const report = await runWorkload(resolved, {
     ...given(options),
     calibrate: calibration !== false,
@@ -99,86 +99,13 @@ async function run(overrides: readonly string[], flags: Flags): Promise<void> {
     onProgress: (at) => meter.show(at),
     onLine: (text) => {
       if (json === true) return
-      meter.makeRoom()
+      meter.clear()
       for (const line of text.split('\n')) print(line)
     },
-  }).finally(() => meter.end())
+  }).finally(() => meter.clear())
   if (report === undefined) return
   if (json === true) printJson(report)
   else showReport(report)
-}
-
-/** The same command, once a rank; the first one's figures are those of all. */
-async function startAll(ranks: number): Promise<void> {
-  const [script = '', ...words] = process.argv.slice(1)
-  const line = new ProgressLine(words.includes('--progress'))
-  try {
-    await startRanks({
-      ranks,
-      argv: [process.execPath, ...process.execArgv, script, ...words],
-      env: { [PROGRESS]: line.enabled ? '1' : '0' },
-      signal: interrupted,
-      onOutput: ({ rank, stream, line: text }) => {
-        if (text.startsWith(MARK)) drawProgress(line, JSON.parse(text.slice(MARK.length)) as RunProgress)
-        else {
-          line.clear()
-          // Ranks that end because another one has failed say nothing new.
-          if (rank === 0 || stream === 'stdout' || !text.includes('[E_PEER]')) process[stream].write(`${text}\n`)
-        }
-      },
-    })
-  } finally {
-    line.clear()
-  }
-}
-
-/** In the environment of ranks: whether whoever started them draws their progress. */
-const PROGRESS = 'HEADRACE_SHOW_PROGRESS'
-/** Before a line that is progress and not text. */
-const MARK = '\u001e'
-
-/** Draws how far a run is, or tells who started it. */
-class Meter {
-  readonly #line: ProgressLine
-  readonly #tells: boolean
-
-  constructor(talks: boolean, force: boolean) {
-    this.#tells = talks && process.env[PROGRESS] === '1'
-    this.#line = new ProgressLine(talks && force && process.env[PROGRESS] === undefined)
-  }
-
-  show(progress: RunProgress): void {
-    if (this.#tells) process.stderr.write(`${MARK}${JSON.stringify(progress)}\n`)
-    else if (process.env[PROGRESS] === undefined) drawProgress(this.#line, progress)
-  }
-
-  /** Makes room for a line of text. */
-  makeRoom(): void {
-    this.#line.clear()
-  }
-
-  end(): void {
-    this.#line.clear()
-  }
-}
-
-function drawProgress(
-  line: ProgressLine,
-  { phase, epoch, done, total, au, bytes, samples, faults, seconds: spent }: RunProgress,
-) {
-  const parts = [
-    ...(epoch > 0 ? [`epoch ${epoch}`] : []),
-    ...(phase === 'saving' || phase === 'loading'
-      ? [formatBytes(done)]
-      : [`${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')}`]),
-    ...(au === undefined ? [] : [`AU ${(100 * au).toFixed(1)} %`]),
-    ...(spent > 0
-      ? [`${Math.round(samples / spent).toLocaleString('en-US')} samples/s`, `${formatBytes(bytes / spent)}/s`]
-      : []),
-    ...(faults > 0 ? [`${faults} not read`] : []),
-    ...(spent > 1 && phase === 'training' ? [duration(spent)] : []),
-  ]
-  line.update(phase, done, total, parts.join(', '))
 }
 
 function postprocessCommand(): Command {

@@ -28,6 +28,9 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   rb: async () => (await import('./buckets.ts')).rbCommand(),
   presign: async () => (await import('./presign.ts')).presignCommand(),
   inspect: async () => (await import('./inspect.ts')).inspectCommand(),
+  run: async () => (await import('./dl-driver.ts')).runCommand(),
+  legacy: async () => (await import('./dl-driver.ts')).runCommand('legacy'),
+  aggregate: async () => (await import('./dl-driver.ts')).aggregateCommand(),
   validate: async () => (await import('./validate.ts')).validateCommand(),
   oplog: async () => (await import('./oplog.ts')).oplogCommand(),
 }

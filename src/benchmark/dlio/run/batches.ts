@@ -4,9 +4,6 @@ import { BATCH, type Session } from './ring.ts'
 import type { Samples } from './samples.ts'
 import type { Meter } from './sources.ts'
 
-/** Samples of a store that are read at once by one thread. */
-const LANES = 16
-
 export interface BatchContext {
   readonly reader: Samples
   readonly meter: Meter
@@ -21,6 +18,8 @@ export interface BatchContext {
   readonly onFault: (error: unknown, file: number, sample: number) => void
   /** Called before each sample. */
   readonly onSample: (file: number, sample: number) => void
+  /** Samples that are read at once, where that is faster. */
+  readonly lanes: number
   readonly stop: Uint32Array
 }
 
@@ -55,7 +54,9 @@ export async function readBatch(
   const start = native.monotonic()
   const tally: Tally = { spent: 0, faults: 0 }
   if (reader.parallel)
-    await Promise.all(Array.from({ length: Math.min(LANES, count) }, (_, lane) => readLane(context, rows, lane, tally)))
+    await Promise.all(
+      Array.from({ length: Math.min(context.lanes, count) }, (_, lane) => readLane(context, rows, lane, tally)),
+    )
   else await readInTurn(context, rows, tally)
   let prepared = 0
   if (preprocess !== undefined) for (let i = 0; i < count; i++) prepared += preprocess(first + i) * 1000
@@ -92,7 +93,7 @@ async function readInTurn(context: BatchContext, { files, samples, slot }: Rows,
 async function readLane(context: BatchContext, rows: Rows, lane: number, tally: Tally): Promise<void> {
   const { reader, firstFile, stride, onFault, onSample, stop } = context
   const { files, samples, slot } = rows
-  for (let row = lane; row < files.length && stop[0] === 0; row += LANES) {
+  for (let row = lane; row < files.length && stop[0] === 0; row += context.lanes) {
     const file = firstFile + (files[row] as number)
     const sample = samples[row] as number
     const start = native.monotonic()

@@ -20,6 +20,8 @@ export interface RunSettings {
   readonly ringBytes: number
   /** Bytes of file contents that a rank keeps under `read_type: memory`. */
   readonly holdBytes: number
+  /** Samples of an object store that a thread reads at once. */
+  readonly requests: number
   /** Runs some steps of the plan on storage that answers at once, after the run. */
   readonly calibrate: boolean
   /** Makes the system forget the files before each epoch. */

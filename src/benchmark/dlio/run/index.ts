@@ -1,5 +1,6 @@
 export type { SpreadColumn } from './digest.ts'
 export type { RunProgress } from './progress.ts'
+export type { Quantiles, RankFigures } from './rank-figures.ts'
 export type { EpochReport, RunReport } from './report.ts'
 export { type RunOptions, runWorkload } from './run.ts'
 export type { CheckpointSummary, PhaseSummary, RunSummary } from './summary.ts'

@@ -31,6 +31,8 @@ export interface ReaderSpec {
   readonly seed: number
   /** Bytes; absent: as many as are asked for. */
   readonly transferSize: number | undefined
+  /** Samples of an object store that are read at once. */
+  readonly requests: number
   readonly onError: 'fail' | 'count'
   /** For messages. */
   readonly rank: number
@@ -83,6 +85,7 @@ export async function openReader(
         return inMemory
       },
       meter,
+      lanes: spec.requests,
       stride: tensor.stride,
       preprocessTime: spec.preprocessTime,
       seed: spec.seed,

@@ -51,13 +51,20 @@ async function runSeedOf({ comm, signal }: RankContext): Promise<number> {
   return new DataView(bytes.buffer, bytes.byteOffset).getUint32(0, true)
 }
 
+export interface RankReaders {
+  readonly readers: Readers
+  /** Of training. */
+  readonly order: OrderSpec
+}
+
 /** The readers of a rank, for all its epochs. `located`: the set as it lies in storage. */
-export async function rankReaders(context: RankContext, store: Store, located: DataSetSpec): Promise<Readers> {
+export async function rankReaders(context: RankContext, store: Store, located: DataSetSpec): Promise<RankReaders> {
   const { workload, settings, log, comm, stop } = context
   const { data, reader, train } = workload
   const set = new DataSet(located)
   const tensor = tensorOf(workload)
   const runSeed = await runSeedOf(context)
+  const order = orderOf(workload, trainSteps(workload, comm.size).files, runSeed)
   let faults = 0
   const readers = await startReaders({
     threads: reader.readThreads,
@@ -75,13 +82,14 @@ export async function rankReaders(context: RankContext, store: Store, located: D
       secrets: secretsOf(store.spec),
       set: located,
       orders: {
-        train: orderOf(workload, trainSteps(workload, comm.size).files, runSeed),
+        train: order,
         valid: orderOf(workload, evalSteps(workload, comm.size).files, runSeed),
       },
       tensor,
       preprocessTime: reader.preprocessTime,
       seed: train.seed,
       transferSize: reader.transferSize,
+      requests: settings.requests,
       onError: settings.onError,
       verify: settings.verify,
       rank: comm.rank,
@@ -94,7 +102,7 @@ export async function rankReaders(context: RankContext, store: Store, located: D
     log.warning(
       `prefetch_size ${reader.prefetch} does not fit into ${settings.ringBytes} bytes: ${readers.ahead} batches are read ahead`,
     )
-  return readers
+  return { readers, order }
 }
 
 function describe({ file, sample, error }: Fault, set: DataSet, store: Store): string {

@@ -1,6 +1,7 @@
 import type { StepLog } from './blocks.ts'
 import type { Timestamp } from './clock.ts'
 import type { EpochLog } from './epoch-log.ts'
+import type { OrderSpec } from './order.ts'
 import type { EpochUsage } from './usage.ts'
 
 /** What one rank brought back. */
@@ -13,6 +14,8 @@ export interface RankResult {
   readonly deviceSource: string | undefined
   /** Of a checkpoint, as DLIO counts it; undefined where there are none. */
   readonly checkpointBytes: number | undefined
+  /** Of training; undefined where nothing was read. */
+  readonly order: OrderSpec | undefined
   /** Percent. */
   readonly calibratedAu: number | undefined
   /** Why it did not come to its end. */

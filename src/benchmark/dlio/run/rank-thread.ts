@@ -17,6 +17,7 @@ import { RunLog } from './log.ts'
 import { GB, metricRules } from './metrics.ts'
 import { Progress } from './progress.ts'
 import { RankRun } from './rank.ts'
+import { type RankFigures, rankFigures } from './rank-figures.ts'
 import type { RunReport } from './report.ts'
 
 /** The thread of a rank, which is blocked while it waits and computes: the process's main thread only looks on. */
@@ -40,6 +41,8 @@ export type RankMessage =
   | {
       readonly kind: 'done'
       readonly report: RunReport | undefined
+      /** Of this rank, where the run is whole. */
+      readonly figures: RankFigures | undefined
       /** Why it is not whole. */
       readonly failure: FailureData | undefined
     }
@@ -90,12 +93,12 @@ async function serve(data: RankThreadData): Promise<void> {
       ...(data.joinTimeout !== undefined && { timeout: data.joinTimeout }),
     })
     tell({ kind: 'joined', rank: comm.rank, ranks: comm.size })
-    const { report, failure } = await run(data, comm, signal)
+    const { report, figures, failure } = await run(data, comm, signal)
     if (failure === undefined) await comm.close()
-    tell({ kind: 'done', report, failure: failure === undefined ? undefined : failureData(failure) })
+    tell({ kind: 'done', report, figures, failure: failure === undefined ? undefined : failureData(failure) })
   } catch (error) {
     comm?.abort(error instanceof Error ? error.message : String(error))
-    tell({ kind: 'done', report: undefined, failure: failureData(error) })
+    tell({ kind: 'done', report: undefined, figures: undefined, failure: failureData(error) })
   } finally {
     new Uint32Array(stop)[0] = 1
     parentPort?.close()
@@ -135,7 +138,8 @@ async function serve(data: RankThreadData): Promise<void> {
         if (partial === undefined) throw error
         return undefined
       })
-      return { report, failure: result.failure }
+      const figures = partial === undefined ? rankFigures(context, result) : undefined
+      return { report, figures, failure: result.failure }
     } finally {
       log.close()
     }

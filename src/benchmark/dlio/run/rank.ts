@@ -16,6 +16,7 @@ import { dropFiles } from './drop-files.ts'
 import { type EpochLog, newEpoch } from './epoch-log.ts'
 import { readMemInfo } from './host.ts'
 import { locateSet } from './locate.ts'
+import type { OrderSpec } from './order.ts'
 import { fixed } from './python-json.ts'
 import { rankReaders } from './rank-readers.ts'
 import type { RankResult } from './rank-result.ts'
@@ -31,6 +32,7 @@ export class RankRun {
   #readers: Readers | undefined
   #checkpoints: Checkpoints | undefined
   #blocks: Blocks | undefined
+  #order: OrderSpec | undefined
   readonly #usage: Usage
 
   constructor(context: RankContext) {
@@ -65,6 +67,7 @@ export class RankRun {
       usage: this.#usage.epochs,
       deviceSource: this.#usage.source,
       checkpointBytes: this.#checkpoints?.bytes,
+      order: this.#order,
       calibratedAu,
       failure,
     }
@@ -171,7 +174,9 @@ export class RankRun {
       located = spec
       for (const warning of warnings) log.warning(warning)
     }
-    this.#readers = await rankReaders(this.#context, store, located)
+    const { readers, order } = await rankReaders(this.#context, store, located)
+    this.#readers = readers
+    this.#order = order
     this.#blocks = new Blocks(this.#context, this.#readers)
   }
 

@@ -23,6 +23,8 @@ export interface ReaderOptions {
   /** By number; asked for when a session of it begins. */
   readonly part: (number: number) => Part
   readonly meter: Meter
+  /** Samples of an object store that are read at once. */
+  readonly lanes: number
   /** Bytes of a row of a slot. */
   readonly stride: number
   readonly preprocessTime: Distribution
@@ -63,7 +65,7 @@ export class BatchReader {
 
   async #contextOf(session: Session): Promise<BatchContext> {
     if (this.#context !== undefined && this.#session === session) return this.#context
-    const { part: partOf, meter, stride, preprocessTime, seed, onError, failed, tell } = this.#options
+    const { part: partOf, lanes, meter, stride, preprocessTime, seed, onError, failed, tell } = this.#options
     const part = partOf(session.part)
     // What the last session left open may hold more than was asked for: each one reads anew.
     await part.reader.close()
@@ -77,6 +79,7 @@ export class BatchReader {
       firstFile: part.firstFile,
       stride,
       preprocess: times && ((position) => times.at(position)),
+      lanes,
       stop: this.#stop,
       onSample: (file, sample) => {
         place[PLACE.file] = file

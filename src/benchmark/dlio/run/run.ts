@@ -12,6 +12,7 @@ import type { ResolvedConfig } from '../types.ts'
 import type { RunSettings } from './context.ts'
 import { IostatProfile } from './iostat-profile.ts'
 import { Progress, type RunProgress } from './progress.ts'
+import type { RankFigures } from './rank-figures.ts'
 import type { RankMessage, RankThreadData } from './rank-thread.ts'
 import type { RunReport } from './report.ts'
 
@@ -26,6 +27,8 @@ export interface RunOptions {
   readonly ringBytes?: number
   /** Bytes of files that a rank keeps where the config has `read_type: memory`; half of what is free. */
   readonly holdBytes?: number
+  /** Samples of an object store that each thread reads at once; 16. */
+  readonly requests?: number
   /** Runs steps of the plan from memory afterwards, to tell the highest AU that this host can show; true. */
   readonly calibrate?: boolean
   /** Makes the page cache forget the data set before each epoch; false. */
@@ -44,6 +47,8 @@ export interface RunOptions {
   readonly onProgress?: (progress: RunProgress) => void
   /** Gets each line of the log; on rank 0. */
   readonly onLine?: (line: string) => void
+  /** Called on every rank at the end of a whole run, with what it alone did. */
+  readonly onRank?: (figures: RankFigures) => void
 }
 
 const OPTIONS = [
@@ -52,6 +57,7 @@ const OPTIONS = [
   'timeout',
   'ringBytes',
   'holdBytes',
+  'requests',
   'calibrate',
   'dropCaches',
   'coordinator',
@@ -60,6 +66,7 @@ const OPTIONS = [
   'signal',
   'onProgress',
   'onLine',
+  'onRank',
 ] as const
 
 /** ms between two reports of progress. */
@@ -76,6 +83,7 @@ function settingsOf(options: RunOptions): RunSettings {
     timeout: finiteNumber('timeout', options.timeout ?? 600, 0.001, 1e6),
     ringBytes: positiveInteger('ringBytes', options.ringBytes ?? 2 ** 30),
     holdBytes: positiveInteger('holdBytes', options.holdBytes ?? Math.max(1, Math.floor(freemem() / 2))),
+    requests: positiveInteger('requests', options.requests ?? 16, 1024),
     calibrate: booleanOption('calibrate', options.calibrate ?? true),
     dropCaches: booleanOption('dropCaches', options.dropCaches ?? false),
   }
@@ -119,6 +127,7 @@ export async function runWorkload(config: ResolvedConfig, options: RunOptions = 
   if (joinTimeout !== undefined) finiteNumber('joinTimeout', joinTimeout, 0.001, 1e6)
   const onProgress = progressOption(options.onProgress)
   const onLine = options.onLine && userCallback(options.onLine)
+  const onRank = options.onRank && userCallback(options.onRank)
   if (signal?.aborted) throw new HeadraceError('E_CANCELLED', 'the run was cancelled', { cause: signal.reason })
   const stop = new SharedArrayBuffer(4)
   const progress = new Progress()
@@ -155,6 +164,7 @@ export async function runWorkload(config: ResolvedConfig, options: RunOptions = 
       worker.on('exit', (code) => reject(new HeadraceError('E_STATE', `the thread of the rank ended with ${code}`)))
     })
     if (done.failure !== undefined) throw ended(failureOf(done.failure), config)
+    if (done.figures !== undefined) onRank?.(done.figures)
     return done.report
   } finally {
     const samples = profile?.end()

@@ -25,6 +25,7 @@ function result(steps: number): RankResult {
     usage: [{ epoch: 1, wall: 2, own: 0.5, busy: 1, total: 4, deviceBytes: 7 }],
     deviceSource: 'vda',
     checkpointBytes: undefined,
+    order: undefined,
     calibratedAu: 99,
     failure: undefined,
   }
