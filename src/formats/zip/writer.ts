@@ -1,7 +1,7 @@
 import { pipeline } from 'node:stream/promises'
 import { createDeflateRaw } from 'node:zlib'
 import { crc32 } from '../../storage/crc.ts'
-import { PIECE_BYTES, Pieces } from '../pieces.ts'
+import { givePiece, PIECE_BYTES, Pieces, takePiece } from '../pieces.ts'
 import type { ByteSink } from '../types.ts'
 import {
   centralHeader,
@@ -31,10 +31,10 @@ export class ZipWriter {
 
   /** A member as it is. Its checksum stands before it: what is longer than a piece is asked for twice. */
   async stored(name: string, size: number, fill: MemberFill): Promise<void> {
-    const first = new Uint8Array(Math.min(size, PIECE_BYTES))
+    const memory = takePiece()
     let crc = 0
     for (let offset = 0; offset < size; offset += PIECE_BYTES) {
-      const piece = first.subarray(0, Math.min(PIECE_BYTES, size - offset))
+      const piece = memory.subarray(0, Math.min(PIECE_BYTES, size - offset))
       fill(offset, piece)
       crc = crc32(piece, crc)
     }
@@ -49,8 +49,9 @@ export class ZipWriter {
       zip64: this.#zip64,
     } as const
     await this.#out.put(localHeader(entry))
-    if (size <= PIECE_BYTES) await this.#out.put(first)
+    if (size <= PIECE_BYTES) await this.#out.put(memory.subarray(0, size))
     else await this.#putAll(size, fill)
+    givePiece(memory)
     this.#entries.push(entry)
   }
 
