@@ -47,6 +47,7 @@ it('the package exports these values; a name that goes or comes is a change for 
       "planReplay",
       "planRun",
       "planSummary",
+      "postprocess",
       "preset",
       "previewSheet",
       "randomHorizontalFlip",
