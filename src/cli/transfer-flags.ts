@@ -49,7 +49,7 @@ export function movingFlags(command: Command): Command {
           shown: '0',
         }),
       )
-      .option('--resume', 'take up uploads of large objects that were interrupted'),
+      .option('--resume', 'take up uploads of large objects to S3 that were interrupted'),
   )
 }
 

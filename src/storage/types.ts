@@ -124,8 +124,9 @@ export interface PutOptions extends CallOptions {
 
 export interface WriterOptions extends PutOptions {
   /**
-   * In stores that upload in parts: parts that an interrupted upload of the same key left at the server, and that hold
-   * the same bytes, are not sent again, and a failure leaves its parts there for the next time.
+   * In stores whose uploads can be found again by their key (S3): parts that an interrupted upload of the same key left at
+   * the server, and that hold the same bytes, are not sent again, and a failure leaves its parts there for the next time.
+   * Elsewhere every upload begins anew.
    */
   readonly resume?: boolean
   /** Bytes that will come, where known: chooses the size of parts, and `close` is E_STATE if they were others. */
