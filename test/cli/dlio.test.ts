@@ -39,6 +39,14 @@ describe('headrace dlio', () => {
     expect(report.verdict.text).toContain(' ')
   })
 
+  test.each([['1'], ['2']])('draws how far it is, of %s ranks', async (ranks) => {
+    const train = { epochs: 1, computation_time: 0.2 }
+    const { code, stderr } = await dlio({ train, reader: { batch_size: 3 } }, '--progress', '--ranks', ranks)
+    expect(code).toBe(0)
+    expect(stderr).toMatch(/training [█░]+ +\d+% epoch 1, \d of \d, AU \d+\.\d %, [\d,]+ samples\/s, [\d.]+ [KM]iB\/s/)
+    expect(stderr).not.toContain('\u001e')
+  })
+
   test('runs several ranks, whose samples are all of the set', async () => {
     const { code, stdout, stderr } = await dlio({ reader: { batch_size: 2 } }, '--ranks', '2', '--json', '--verify')
     expect([code, stderr]).toEqual([0, ''])

@@ -131,10 +131,11 @@ export class Blocks {
       (error: unknown) => ({ error }),
     )
     const wall = (performance.now() - begin) / 1000
-    this.#readers.collect()
+    const unreadable = this.#readers.collect()
     const table = records.table()
     this.steps.push({ kind, epoch: epoch.epoch, table, wall })
-    return { table, wall, ...(failure && { failure }) }
+    // A reader that fails stops the trainer too: the reason is the reader's.
+    return { table, wall, ...(failure && { failure: unreadable === undefined ? failure : { error: unreadable } }) }
   }
 }
 

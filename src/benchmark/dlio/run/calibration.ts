@@ -50,7 +50,9 @@ export async function calibrate(context: RankContext, readers: Readers): Promise
       progress: new Progress(),
     },
     records,
-  )
+  ).catch((error: unknown) => {
+    throw readers.collect() ?? error
+  })
   const { load, proc, compute } = records.table()
   const wall = (performance.now() - begin) / 1000
   return trainMetrics({ load, proc, compute, wall }, reader.batchSize, workload.output, steps, rules).au

@@ -41,8 +41,8 @@ export interface Readers {
   readonly ahead: number
   /** A file in memory, for sessions of calibration. */
   calibrate(file: MemoryFile): void
-  /** Hands on the faults that came meanwhile. */
-  collect(): void
+  /** Hands on the faults that came meanwhile; what a reader has failed with, if one has. */
+  collect(): Error | undefined
   /** Ends everything that is under way. */
   close(): Promise<void>
 }
@@ -82,7 +82,7 @@ async function ownReader(options: ReadersOptions): Promise<Readers> {
     calibrate: (given) => {
       file = given
     },
-    collect: () => {},
+    collect: () => undefined,
     close,
   }
 }
@@ -112,10 +112,10 @@ async function threadedReaders(options: ReadersOptions): Promise<Readers> {
         if (message.kind === 'failed') failure ??= failureOf(message.failure)
         else onFault({ file: message.file, sample: message.sample, error: failureOf(message.failure) })
       }
+    return failure
   }
   const check = () => {
-    collect()
-    if (failure !== undefined) throw failure
+    if (collect() !== undefined) throw failure
   }
   const close = async () => {
     ring.stop()

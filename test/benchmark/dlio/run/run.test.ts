@@ -4,6 +4,7 @@ import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest
 import type { RunOptions, RunReport } from '../../../../src/benchmark/dlio/run/index.ts'
 import { runWorkload } from '../../../../src/benchmark/dlio/run/index.ts'
 import { startS3Server } from '../../../../src/dev/s3/index.ts'
+import { native } from '../../../../src/native.ts'
 import { FileStore } from '../../../../src/storage/file/file.ts'
 import { openS3Store } from '../../../../src/storage/s3/store.ts'
 import { limited } from '../../../../src/storage/wrappers/limited.ts'
@@ -98,6 +99,9 @@ describe('a run', () => {
     ['jpeg', { num_samples_per_file: 1 }],
     ['indexed_binary', {}],
     ['mmap_indexed_binary', {}],
+    ['hdf5', {}],
+    ['hdf5', { compression: 'gzip', enable_chunking: true, chunk_size: 1024 }],
+    ['parquet', {}],
   ])('reads back every sample of %s %o as it was generated', async (format, dataset) => {
     const report = await run({
       dataset: { format, ...dataset },
@@ -259,6 +263,15 @@ describe('a sample that cannot be read', () => {
     expect(report.epochs).toMatchObject([{ samples: 12 }, { samples: 12 }])
     expect(place.log()).toMatch(/^\[ERROR\] rank 0: sample 0 of .*img_07_of_12\.npz was not read/m)
   })
+})
+
+test('leaves no memory that threads share behind, however it ends', async () => {
+  const before = native.sharedSlots()
+  await run({ reader: { read_threads: 2 } })
+  expect(native.sharedSlots()).toBe(before)
+  truncateSync(join(place.folder, 'data', 'train', 'img_02_of_12.npz'), 10)
+  await expect(run({ ...TRAIN, reader: { read_threads: 2 } })).rejects.toEqual(failing('E_CORRUPT', 'img_02_of_12.npz'))
+  expect(native.sharedSlots()).toBe(before)
 })
 
 describe('a run that cannot begin', () => {
