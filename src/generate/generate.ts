@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { knownOptions, nonNegativeInteger, oneOf, positiveInteger, progressOption, show } from '../checks.ts'
 import { availableCores } from '../cores.ts'
 import { HeadraceError, isHeadraceError } from '../errors.ts'
@@ -105,6 +106,8 @@ export async function generate(spec: DataSetSpec, options: GenerateOptions = {})
   const onProgress = progressOption(options.onProgress)
   const stop = new AbortController()
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
+  // Every file that is under way listens.
+  setMaxListeners(0, signal)
   const set = new DataSet(spec)
   const run: Run = { set, format: await recordFormat(spec.format), share, threads, existing, signal }
   if (options.dryRun === true) return tellOnly(run)

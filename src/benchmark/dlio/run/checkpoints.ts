@@ -9,10 +9,10 @@ import { recoveryRank } from '../../../checkpoint/recovery.ts'
 import { native } from '../../../native.ts'
 import { openStore } from '../../../storage/open.ts'
 import type { Store } from '../../../storage/types.ts'
-import type { StoreOptions } from '../../../storage/url.ts'
-import type { Phase, ResolvedConfig } from '../types.ts'
+import type { Phase } from '../types.ts'
 import { secondsBetween, timestamp } from './clock.ts'
 import type { RankContext } from './context.ts'
+import { optionsFor } from './data-store.ts'
 import { checkpointSpan, type EpochLog } from './epoch-log.ts'
 import { GB } from './metrics.ts'
 import { fixed } from './python-json.ts'
@@ -21,11 +21,6 @@ type CheckpointPhase = Extract<Phase, { kind: 'save' | 'load' }>
 
 /** Names of files hold a model's part or an optimizer's. */
 const OPTIMIZER = 'optim_states'
-
-/** What a config says of its object store, for URLs of one. */
-export function optionsFor(url: string, { storageOptions }: ResolvedConfig): StoreOptions {
-  return /^(?:s3|az|gs):/i.test(url) ? storageOptions : {}
-}
 
 /** A rank's checkpoints, with their lines in the log. */
 export class Checkpoints {

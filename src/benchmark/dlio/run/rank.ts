@@ -2,16 +2,14 @@ import { availableCores } from '../../../cores.ts'
 import { recordFormat } from '../../../formats/records.ts'
 import { generate } from '../../../generate/generate.ts'
 import type { DataSetSpec, Split } from '../../../generate/types.ts'
-import { openStore } from '../../../storage/open.ts'
-import { keepSecrets } from '../../../storage/secrets.ts'
-import { openStoreSpec } from '../../../storage/spec.ts'
 import type { Store } from '../../../storage/types.ts'
 import type { Phase } from '../types.ts'
 import { Blocks } from './blocks.ts'
 import { calibrate } from './calibration.ts'
-import { Checkpoints, optionsFor } from './checkpoints.ts'
+import { Checkpoints } from './checkpoints.ts'
 import { secondsBetween, type Timestamp, timestamp } from './clock.ts'
 import type { RankContext } from './context.ts'
+import { openData, optionsFor } from './data-store.ts'
 import { dropFiles } from './drop-files.ts'
 import { type EpochLog, newEpoch } from './epoch-log.ts'
 import { readMemInfo } from './host.ts'
@@ -242,19 +240,6 @@ export class RankRun {
 
 function hasSteps(phase: Phase): phase is Extract<Phase, { kind: 'train' | 'evaluate' }> {
   return phase.kind === 'train' || phase.kind === 'evaluate'
-}
-
-/** The store of the data set; where the config says `odirect`, around the page cache. */
-async function openData({ workload, config, store }: RankContext): Promise<Store> {
-  if (store !== undefined) {
-    const { spec, secrets } = store
-    const opened = await openStoreSpec({ ...spec, options: { ...spec.options, ...secrets } })
-    keepSecrets(opened.spec, secrets)
-    return opened
-  }
-  const { url } = workload.data
-  const direct = workload.reader.odirect && /^file:/i.test(url)
-  return openStore(direct ? url.replace(/^file:/i, 'direct:') : url, optionsFor(url, config))
 }
 
 /** Steps of an epoch; undefined where it has none. */

@@ -32,25 +32,38 @@ interface Moment {
   readonly process: number | undefined
 }
 
+interface Counters {
+  readonly device: ReadCounter | undefined
+  readonly process: ReadCounter | undefined
+}
+
+function countersOf(path: string | undefined): Counters {
+  return path === undefined
+    ? { device: undefined, process: undefined }
+    : { device: readCounter(path), process: processCounter() }
+}
+
 /** Looks at the counters of the system when epochs begin and end. */
 export class Usage {
   readonly epochs: EpochUsage[] = []
-  /** What counts bytes of the device: its name, or "cgroup". */
-  readonly source: string | undefined
-  readonly #device: ReadCounter | undefined
-  readonly #process: ReadCounter | undefined
+  readonly #path: string | undefined
+  #counters: Counters | undefined
   #epoch = 0
   #since: Moment | undefined
 
   /** `url`: of the data set; undefined where its bytes come from nothing that counts. */
   constructor(url: string | undefined) {
-    const path = url === undefined ? undefined : pathOf(url)
-    this.#device = path === undefined ? undefined : readCounter(path)
-    this.#process = path === undefined ? undefined : processCounter()
-    this.source = this.#device?.source
+    this.#path = url === undefined ? undefined : pathOf(url)
+  }
+
+  /** What counts bytes of the device: its name, or "cgroup". */
+  get source(): string | undefined {
+    return this.#counters?.device?.source
   }
 
   begin(epoch: number): void {
+    // Not before: the folder may have been made meanwhile.
+    this.#counters ??= countersOf(this.#path)
     this.#epoch = epoch
     this.#since = this.#look()
   }
@@ -83,8 +96,8 @@ export class Usage {
       wall: performance.now() / 1000,
       own: processSeconds(),
       cpu: cpuTimes(),
-      device: this.#device?.read(),
-      process: this.#process?.read(),
+      device: this.#counters?.device?.read(),
+      process: this.#counters?.process?.read(),
     }
   }
 }

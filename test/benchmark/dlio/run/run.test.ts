@@ -215,6 +215,20 @@ describe('a run', () => {
     expect(report.epochs).toMatchObject([{ samples: 24 }, { samples: 24 }])
   })
 
+  test('reads around the page cache where the config says so, or says that it cannot', async () => {
+    const dataset = { num_files_train: 12, num_samples_per_file: 1, record_length_bytes: 1_000_000 }
+    await run({ ...GENERATE, dataset })
+    const direct = { ...TRAIN, dataset, reader: { odirect: true }, train: { epochs: 2, computation_time: 0.001 } }
+    const report = await run(direct).catch((error: unknown) => error)
+    if (report instanceof Error) {
+      expect(report).toEqual(failing('E_UNSUPPORTED', 'O_DIRECT'))
+      return
+    }
+    const { figures, fromPageCache } = report as RunReport
+    expect(fromPageCache).toBe(false)
+    if (figures.deviceBytes !== undefined) expect(figures.deviceBytes).toBeGreaterThan(0.95 * figures.askedBytes)
+  })
+
   test('on null storage reads nothing, and keeps time', async () => {
     const report = await run(
       {
