@@ -1,6 +1,14 @@
-export { checkpointFiles, checkpointSize } from './files.ts'
-export { loadCheckpoint } from './load.ts'
+export { type CheckpointMoment, type CheckpointSize, checkpointFiles, checkpointSize } from './files.ts'
+export { type CheckpointLoadOptions, type LoadCheckpointOptions, loadCheckpoint } from './load.ts'
+export type { CheckpointPlace } from './place.ts'
 export { recoveryRank } from './recovery.ts'
-export type { CheckpointProgress } from './report.ts'
-export { saveCheckpoint } from './save.ts'
-export type { CheckpointFile, CheckpointSpec } from './types.ts'
+export type { CheckpointProgress, CheckpointReport } from './report.ts'
+export { type CheckpointSaveOptions, type SaveCheckpointOptions, saveCheckpoint } from './save.ts'
+export type {
+  CheckpointFile,
+  CheckpointSpec,
+  Parallelism,
+  TensorSpec,
+  TensorType,
+  TransformerShape,
+} from './types.ts'

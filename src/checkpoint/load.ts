@@ -9,7 +9,7 @@ import { type CheckpointPlace, withStore } from './place.ts'
 import { type CheckpointProgress, type CheckpointReport, CheckpointTally } from './report.ts'
 import type { CheckpointFile } from './types.ts'
 
-export interface LoadOptions {
+export interface CheckpointLoadOptions {
   readonly files: readonly CheckpointFile[]
   /** Ranges that are read at once, of one file or of several; 4. */
   readonly parallel?: number
@@ -26,7 +26,7 @@ export interface LoadOptions {
   readonly onProgress?: (progress: CheckpointProgress) => void
 }
 
-export type LoadCheckpointOptions = LoadOptions & CheckpointPlace
+export type LoadCheckpointOptions = CheckpointLoadOptions & CheckpointPlace
 
 const DEFAULT_BLOCK = 8 * 2 ** 20
 /** Of O_DIRECT: blocks begin and end at it. */
@@ -67,7 +67,7 @@ class Loading {
   readonly #stop = new AbortController()
   #failure: { readonly error: unknown } | undefined
 
-  constructor(store: Store, blocks: Iterator<Block>, tally: CheckpointTally, options: LoadOptions) {
+  constructor(store: Store, blocks: Iterator<Block>, tally: CheckpointTally, options: CheckpointLoadOptions) {
     this.#store = store
     this.#blocks = blocks
     this.#tally = tally

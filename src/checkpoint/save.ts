@@ -8,7 +8,7 @@ import { type CheckpointPlace, withStore } from './place.ts'
 import { type CheckpointProgress, type CheckpointReport, CheckpointTally } from './report.ts'
 import type { CheckpointFile } from './types.ts'
 
-export interface SaveOptions {
+export interface CheckpointSaveOptions {
   readonly files: readonly CheckpointFile[]
   /** True (the default): noise that nothing makes smaller. False: each element is 1. */
   readonly randomize?: boolean
@@ -24,7 +24,7 @@ export interface SaveOptions {
   readonly onProgress?: (progress: CheckpointProgress) => void
 }
 
-export type SaveCheckpointOptions = SaveOptions & CheckpointPlace
+export type SaveCheckpointOptions = CheckpointSaveOptions & CheckpointPlace
 
 /** Pieces that are made while an earlier one is written, for each file. */
 const AHEAD = 2

@@ -1,4 +1,5 @@
-export { joinRanks } from './join.ts'
+export { type JoinOptions, joinRanks } from './join.ts'
+export { discoverRank, type Environment, type RankInfo, type RankSource } from './rank.ts'
 export type { RankOutput } from './rank-process.ts'
-export { startRanks } from './start.ts'
-export type { Communicator } from './types.ts'
+export { type StartRanksOptions, startRanks } from './start.ts'
+export type { CollectiveOptions, Communicator, ReduceOp } from './types.ts'

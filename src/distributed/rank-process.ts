@@ -21,7 +21,7 @@ export interface RankProcessOptions {
 /** How a process ended. */
 export type RankEnd =
   | { readonly kind: 'exited'; readonly code: number }
-  | { readonly kind: 'killed'; readonly signal: NodeJS.Signals }
+  | { readonly kind: 'killed'; readonly signal: string }
   /** It could not be started. */
   | { readonly kind: 'absent'; readonly error: Error }
 

@@ -10,8 +10,8 @@ import type { EpochUsage } from './usage.ts'
 const EXACT = 4096
 
 /** Columns that are spread over steps, ms. */
-export const SPREAD_COLUMNS = ['load', 'compute', 'barrier', 'storage', 'decode', 'queue'] as const
-export type SpreadColumn = (typeof SPREAD_COLUMNS)[number]
+export const SPREAD_COLUMNS: readonly SpreadColumn[] = ['load', 'compute', 'barrier', 'storage', 'decode', 'queue']
+export type SpreadColumn = 'load' | 'compute' | 'barrier' | 'storage' | 'decode' | 'queue'
 
 /** An epoch's training, as one rank saw it. */
 export interface EpochDigest {

@@ -19,7 +19,7 @@ export interface PhaseSummary {
   readonly mbStdev: number
 }
 
-interface Spread {
+export interface Spread {
   readonly mean: number
   readonly stdev: number
 }
