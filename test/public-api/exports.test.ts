@@ -26,6 +26,7 @@ it('the package exports these values; a name that goes or comes is a change for 
       "copyObjects",
       "decode",
       "directRandomResizedCrop",
+      "discoverRank",
       "exportImageCache",
       "fromSamples",
       "generate",

@@ -1,5 +1,5 @@
 import { HeadraceError } from '../../../errors.ts'
-import { type Statistics, statisticsOf } from './statistics.ts'
+import { type ColumnStatistics, statisticsOf } from './statistics.ts'
 
 /** What `iostat -mdxtcy -o JSON` wrote, second by second. */
 
@@ -19,8 +19,11 @@ export interface IostatSample {
 
 /** Statistics of a span of time, by column. */
 export interface IostatStatistics {
-  readonly cpu: Readonly<Record<(typeof CPU_COLUMNS)[number], Statistics | undefined>>
-  readonly devices: ReadonlyMap<string, Readonly<Record<(typeof DEVICE_COLUMNS)[number], Statistics | undefined>>>
+  readonly cpu: Readonly<Record<'user' | 'system' | 'iowait' | 'steal' | 'idle', ColumnStatistics | undefined>>
+  readonly devices: ReadonlyMap<
+    string,
+    Readonly<Record<'rMB/s' | 'wMB/s' | 'r/s' | 'w/s' | 'r_await' | 'w_await' | 'aqu-sz', ColumnStatistics | undefined>>
+  >
 }
 
 type Json = Readonly<Record<string, unknown>>
@@ -67,7 +70,7 @@ export function iostatStatistics(samples: readonly IostatSample[], start: number
   const of = <C extends string>(columns: readonly C[], rows: readonly Row<C>[]) =>
     Object.fromEntries(columns.map((column) => [column, statisticsOf(rows.map((row) => row[column]))])) as Record<
       C,
-      Statistics | undefined
+      ColumnStatistics | undefined
     >
   return {
     cpu: of(

@@ -1,6 +1,6 @@
 import { type IostatStatistics, iostatStatistics } from './iostat.ts'
 import type { RunFolder } from './run-folder.ts'
-import { type Statistics, statisticsOf } from './statistics.ts'
+import { type ColumnStatistics, statisticsOf } from './statistics.ts'
 
 /** What a report says of a run; plain data. */
 export interface PostprocessReport {
@@ -20,9 +20,9 @@ export interface PostprocessReport {
 
 export interface PhaseTables {
   /** Absent where there are none: checkpoints. */
-  readonly samplesPerSecond?: Statistics | undefined
+  readonly samplesPerSecond?: ColumnStatistics | undefined
   /** 2^20 bytes. */
-  readonly mbPerSecond?: Statistics | undefined
+  readonly mbPerSecond?: ColumnStatistics | undefined
   readonly iostat?: IostatStatistics
 }
 

@@ -1,5 +1,5 @@
 /** Of a series of numbers, as the tables of a report have them. */
-export interface Statistics {
+export interface ColumnStatistics {
   readonly mean: number
   /** Of the sample: divided by one less than there are. */
   readonly std: number
@@ -22,7 +22,7 @@ function quantile(sorted: Float64Array, share: number): number {
 }
 
 /** Undefined where there are less than two values: one says nothing about how they are spread. */
-export function statisticsOf(values: ArrayLike<number>): Statistics | undefined {
+export function statisticsOf(values: ArrayLike<number>): ColumnStatistics | undefined {
   if (values.length < 2) return undefined
   const sorted = Float64Array.from(values).sort()
   const mean = sorted.reduce((sum, value) => sum + value, 0) / sorted.length

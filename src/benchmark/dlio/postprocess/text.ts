@@ -1,6 +1,6 @@
 import { CPU_COLUMNS, DEVICE_COLUMNS, type IostatStatistics } from './iostat.ts'
 import type { PhaseTables, PostprocessReport } from './report.ts'
-import { STATISTICS, type Statistics } from './statistics.ts'
+import { type ColumnStatistics, STATISTICS } from './statistics.ts'
 
 /** The report as DLIO's postprocessor lays it out, so that what reads it goes on to work. */
 
@@ -29,7 +29,7 @@ const CPU_NAMES: Readonly<Record<(typeof CPU_COLUMNS)[number], string>> = {
 }
 
 const cells = (texts: readonly string[]) => texts.map((text) => `${text.padStart(CELL)} `).join('')
-const row = (name: string, statistics: Statistics | undefined) =>
+const row = (name: string, statistics: ColumnStatistics | undefined) =>
   `${name.padEnd(NAMES)}${cells(STATISTICS.map((column) => statistics?.[column].toFixed(2) ?? 'n/a'))}`
 
 function iostatRows({ devices, cpu }: IostatStatistics): string[] {
