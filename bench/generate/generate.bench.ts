@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,8 @@ import { type Watched, watch } from './watched.ts'
 /**
  * How fast data sets are generated, by format: through the commands as users start them, ours and DLIO's by turns where
  * HEADRACE_PEERS has `dlio-venv` with dlio_benchmark in it, into files below $HEADRACE_SCRATCH or the system's temporary
- * folder; and to nowhere, which is what making the bytes costs. Prints one JSON document. `--quick` for a look.
+ * folder; as many zeros by dd, which is what the disk and its page cache take; and to nowhere, which is what making the
+ * bytes costs. Prints one JSON document. `--quick` for a look.
  */
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
@@ -58,8 +59,16 @@ async function toFiles(scratch: string, run: (folder: string) => Promise<Watched
   }
 }
 
+/** One file, a few MiB at a time, as our own writers do. */
+function writeZeros(folder: string, bytes: number): Promise<Watched> {
+  mkdirSync(folder, { recursive: true })
+  const count = Math.ceil(bytes / 2 ** 21)
+  return watch('dd', ['if=/dev/zero', `of=${join(folder, 'zeros')}`, 'bs=2M', `count=${count}`], folder)
+}
+
 async function measureCase(each: Case, scratch: string) {
   const ours: Measured[] = []
+  const zeros: Measured[] = []
   const theirs: Measured[] = []
   const dlio = DLIO !== undefined && existsSync(DLIO) ? DLIO : undefined
   for (let turn = 0; turn < TURNS; turn++) {
@@ -68,16 +77,19 @@ async function measureCase(each: Case, scratch: string) {
         watch(process.execPath, [COMMAND, 'generate', folder, ...headraceFlags(each)], scratch),
       ),
     )
+    zeros.push(await toFiles(scratch, (folder) => writeZeros(folder, each.recordBytes * each.samples * each.files)))
     if (dlio !== undefined && each.dlio !== undefined)
       theirs.push(await toFiles(scratch, (folder) => watch(dlio, dlioOverrides(each, folder), scratch)))
   }
   const headrace = best(ours)
+  const disk = best(zeros)
   const measured = best(theirs)
   const known = measured?.megabytesPerSecond ?? each.dlio
   const ratio = headrace === undefined || known === undefined ? undefined : headrace.megabytesPerSecond / known
   return {
     case: each.name,
     headrace,
+    dd: disk,
     ...(measured === undefined ? { dlioElsewhere: each.dlio } : { dlio: measured }),
     ...(ratio !== undefined && { ratio: Number(ratio.toPrecision(3)) }),
   }

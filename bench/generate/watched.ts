@@ -44,7 +44,9 @@ export function watch(file: string, args: readonly string[], cwd: string): Promi
     child.stderr.on('data', keep)
     let last = { cpuSeconds: 0, peakRssBytes: 0 }
     const timer = setInterval(() => {
-      last = look(child.pid ?? 0) ?? last
+      const seen = look(child.pid ?? 0)
+      // A process that has ended has no memory any more, but still its times.
+      if (seen !== undefined) last = { ...seen, peakRssBytes: Math.max(last.peakRssBytes, seen.peakRssBytes) }
     }, INTERVAL)
     child.on('error', reject)
     child.on('exit', (code) => {

@@ -1,9 +1,14 @@
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
+import { PROFILES } from '../benchmark/dlio/config/profiles.ts'
+import type { Profile } from '../benchmark/dlio/types.ts'
 import { formatBytes, formatRate } from '../bytes.ts'
+import { show as quoted } from '../checks.ts'
 import { discoverRank } from '../distributed/rank.ts'
 import type { DType } from '../dtype.ts'
+import { HeadraceError } from '../errors.ts'
 import type { Compression, FormatName } from '../formats/types.ts'
 import { DataSet, type DataSetSpec, type GenerateReport, generate } from '../generate/index.ts'
+import type { StoreOptions } from '../storage/url.ts'
 import { flag } from './flags.ts'
 import { duration, ProgressLine } from './progress.ts'
 import { interrupted, printFacts, printJson } from './run.ts'
@@ -41,7 +46,7 @@ const DTYPES: readonly DType[] = [
 const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'lzf', 'bz2', 'zip', 'xz']
 
 interface SetFlags {
-  format: FormatName
+  format?: FormatName
   filesTrain: number
   filesEval: number
   samples: number
@@ -65,45 +70,98 @@ interface SetFlags {
 }
 
 interface Flags extends SetFlags {
+  config?: string
+  profile?: Profile
   threads?: number
   rank?: number
   ranks?: number
+  skipExisting?: boolean
   overwrite?: boolean
   dryRun?: boolean
   json?: boolean
   progress?: boolean
 }
 
+/** Those that may stand beside a config, since DLIO's have no words for them. */
+const BESIDE_CONFIG: readonly (keyof SetFlags)[] = ['naming', 'seed', 'dedup', 'compress']
+
 const HELP = `
-Files are named, dealt to ranks and shaped as DLIO does it, whose configuration says the same in other words: see
-\`headrace dlio\`. Their content follows from --seed alone. Files that are there already, of the right size and with the
-right beginning, stay as they are, so that the same command goes on after an interruption; --overwrite writes them all.
+Files are named, dealt to ranks and shaped as DLIO does it. What they are is said by flags; or by a config of DLIO's or
+dl-driver's (-c FILE) with overrides as of \`headrace dlio\`, to which only --naming, --seed, --dedup and --compress may
+be added. Their content follows from --seed alone. Files that are there already, of the right size and with the right
+beginning, stay as they are (--skip-existing, the default), so that the same command goes on after an interruption;
+--overwrite writes them all.
 
 Started by mpirun, srun or torchrun, each process makes its share of the files; otherwise --rank and --ranks say which.`
+
+const EXAMPLES = `
+Examples:
+  headrace generate data/unet3d --format npz --files-train 168 --record-bytes 146600628 --record-stdev 68341808
+  headrace generate -c unet3d.yaml workload.dataset.num_files_train=16 --dry-run`
 
 /** `headrace generate` */
 export function generateCommand(): Command {
   return setFlags(new Command('generate'))
     .description('make a data set of random content')
-    .argument('<url>', 'folder that train/ and valid/ will lie in, in any store')
+    .argument('[url]', 'folder that train/ and valid/ will lie in, in any store; with -c an override')
+    .argument('[overrides...]', 'with -c: as of headrace dlio')
+    .addOption(flag('-c, --config <file>', 'a config that says what the set is: YAML or JSON'))
+    .addOption(flag('--profile <name>', 'with -c: whose behaviour holds where DLIOs differ', { choices: PROFILES }))
     .addOption(flag('--threads <n>', 'threads that make files', { parse: count, shown: 'cores, up to 8' }))
     .addOption(flag('--rank <n>', 'which of --ranks this process is', { parse: countFromZero, shown: 'as launched' }))
     .addOption(flag('--ranks <n>', 'processes that share the work', { parse: count, shown: 'as launched' }))
+    .addOption(new Option('--skip-existing', 'keep files that are there and right').conflicts('overwrite'))
     .option('--overwrite', 'write files that are there and right, too')
     .option('--dry-run', 'only tell which files and how many bytes it would be')
     .option('--json', 'print one JSON document')
     .option('--progress', 'draw progress although stderr is no terminal')
     .addHelpText('after', HELP)
-    .addHelpText(
-      'after',
-      '\nExample:\n  headrace generate data/unet3d --format npz --files-train 168 --record-bytes 146600628 --record-stdev 68341808',
-    )
-    .action(async (url: string, flags: Flags) => show(specOf(url, flags), flags))
+    .addHelpText('after', EXAMPLES)
+    .action(async (url: string | undefined, overrides: readonly string[], flags: Flags, command: Command) => {
+      const launched = discoverRank()
+      const share = { rank: flags.rank ?? launched.rank, size: flags.ranks ?? launched.worldSize }
+      if (flags.config !== undefined) {
+        const words = url === undefined ? [] : [url, ...overrides]
+        const { spec, options } = await configured(flags.config, words, flags, share.size, command)
+        await show(spec, share, flags, options)
+        return
+      }
+      if (url === undefined) throw new HeadraceError('E_USAGE', 'a set needs a URL to lie at, or a config (-c)')
+      if (overrides[0] !== undefined)
+        throw new HeadraceError('E_USAGE', `only a config (-c) has overrides, but got ${quoted(overrides[0])}`)
+      await show(specOf(url, flags), share, flags)
+    })
+}
+
+/** The set that a config describes, and what its store is to be told. */
+async function configured(
+  file: string,
+  overrides: readonly string[],
+  { profile, naming, seed, dedup, compress }: Flags,
+  ranks: number,
+  command: Command,
+): Promise<{ readonly spec: DataSetSpec; readonly options: StoreOptions }> {
+  const isGiven = (name: string) => command.getOptionValueSource(name) === 'cli'
+  const misplaced = setFlags(new Command())
+    .options.filter((option) => !BESIDE_CONFIG.includes(option.attributeName() as keyof SetFlags))
+    .find((option) => isGiven(option.attributeName()))
+  if (misplaced !== undefined)
+    throw new HeadraceError('E_USAGE', `${misplaced.long} cannot stand beside a config (-c), which says that`, {
+      hint: 'overrides change the config: workload.dataset.num_files_train=16',
+    })
+  // Loaded where there is a config: a third of the time that it takes to start.
+  const { resolveConfig } = await import('../benchmark/dlio/config/resolve.ts')
+  const { printWarnings } = await import('./dlio-config.ts')
+  const found = await resolveConfig({ file, overrides, ranks, naming, ...given({ profile }) })
+  printWarnings(found.warnings)
+  const { data } = found.workload
+  const beside = { ...(isGiven('seed') && { seed }), dedup, compress }
+  return { spec: { ...data, ...beside }, options: /^(?:s3|az|gs):/i.test(data.url) ? found.storageOptions : {} }
 }
 
 function setFlags(command: Command): Command {
   return command
-    .addOption(flag('--format <name>', 'of the files', { choices: FORMATS, required: true }))
+    .addOption(flag('--format <name>', 'of the files', { choices: FORMATS }))
     .addOption(flag('--files-train <n>', 'files in train/', { parse: countFromZero, default: 8 }))
     .addOption(flag('--files-eval <n>', 'files in valid/', { parse: countFromZero, default: 0 }))
     .addOption(flag('--samples <n>', 'samples in a file', { parse: count, default: 1 }))
@@ -127,6 +185,8 @@ function setFlags(command: Command): Command {
 }
 
 function specOf(url: string, flags: SetFlags): DataSetSpec {
+  if (flags.format === undefined)
+    throw new HeadraceError('E_USAGE', 'a set needs a format (--format), or a config (-c)')
   const { compression, compressionLevel, chunkDims, maxShape, dataSets, rowGroupSize } = flags
   return {
     url,
@@ -151,13 +211,16 @@ function specOf(url: string, flags: SetFlags): DataSetSpec {
   }
 }
 
-async function show(spec: DataSetSpec, flags: Flags): Promise<void> {
-  const { threads, overwrite, dryRun, json, progress } = flags
-  const launched = discoverRank()
+async function show(
+  spec: DataSetSpec,
+  share: { readonly rank: number; readonly size: number },
+  { threads, overwrite, dryRun, json, progress }: Flags,
+  storeOptions: StoreOptions = {},
+): Promise<void> {
   const line = new ProgressLine(progress === true)
   const report = await generate(spec, {
-    rank: flags.rank ?? launched.rank,
-    size: flags.ranks ?? launched.worldSize,
+    ...share,
+    storeOptions,
     ...given({ threads, dryRun }),
     ...(overwrite === true && { existing: 'replace' }),
     signal: interrupted,

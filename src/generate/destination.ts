@@ -15,16 +15,17 @@ const REMOTE_LANE = (PARTS + 1) * 8 * MiB + LOCAL_LANE
 const MOST_LANES = 64
 
 /**
- * Opens the store that a set's URL names. Unless the URL says otherwise, not every file is brought to the device before
+ * Opens the store that a set's URL names. Unless the URL or the options say otherwise, not every file is brought to the device before
  * the next: a power failure costs files, which the next run finds to be wrong and writes again.
  */
-export function openDestination(url: string): Promise<Store> {
-  const unsaid = (name: string) => knowsOption(url, name) && !new RegExp(`[?&]${name}=`).test(url)
+export function openDestination(url: string, given: StoreOptions = {}): Promise<Store> {
+  const unsaid = (name: string) =>
+    knowsOption(url, name) && given[name] === undefined && !new RegExp(`[?&]${name}=`).test(url)
   const defaults: StoreOptions = {
     ...(unsaid('sync') && { sync: 'never' }),
     ...(unsaid('partsInFlight') && { partsInFlight: PARTS }),
   }
-  return openStore(url, defaults)
+  return openStore(url, { ...defaults, ...given })
 }
 
 /** Files that each thread has under way at once; `size`: bytes of a file. */

@@ -6,6 +6,7 @@ import { recordFormat } from '../formats/records.ts'
 import type { RecordFormat } from '../formats/types.ts'
 import { secretsOf } from '../storage/secrets.ts'
 import type { Store } from '../storage/types.ts'
+import type { StoreOptions } from '../storage/url.ts'
 import { runThreads } from './crew.ts'
 import { DataSet } from './data-set.ts'
 import { lanesOf, openDestination } from './destination.ts'
@@ -34,6 +35,8 @@ export interface GenerateOptions {
   readonly size?: number
   /** Where the files go, in place of the store that the spec's URL opens; it is used on the calling thread, and not closed. */
   readonly store?: Store
+  /** Of the store that the URL opens: what the URL does not say, such as credentials. */
+  readonly storeOptions?: StoreOptions
   /** Worker threads; 1 works on the calling thread. The cores there are, up to 8. */
   readonly threads?: number
   /** keep (the default): files that are there and right stay as they are; replace: all are written. */
@@ -44,7 +47,17 @@ export interface GenerateOptions {
   readonly signal?: AbortSignal
 }
 
-const OPTIONS = ['rank', 'size', 'store', 'threads', 'existing', 'dryRun', 'onProgress', 'signal'] as const
+const OPTIONS = [
+  'rank',
+  'size',
+  'store',
+  'storeOptions',
+  'threads',
+  'existing',
+  'dryRun',
+  'onProgress',
+  'signal',
+] as const
 
 export interface GenerateReport {
   readonly url: string
@@ -111,7 +124,7 @@ export async function generate(spec: DataSetSpec, options: GenerateOptions = {})
   const set = new DataSet(spec)
   const run: Run = { set, format: await recordFormat(spec.format), share, threads, existing, signal }
   if (options.dryRun === true) return tellOnly(run)
-  const store = options.store ?? (await openDestination(spec.url))
+  const store = options.store ?? (await openDestination(spec.url, options.storeOptions))
   const tally = new Tally()
   try {
     const report = await make(run, store, tally, (own) => watchProgress(own, tally, onProgress, stop))

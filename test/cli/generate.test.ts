@@ -1,10 +1,11 @@
 import { once } from 'node:events'
-import { existsSync, readdirSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { existsSync, readdirSync, statSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { golden } from '../generate/golden.ts'
 import { built, headrace, shell, spawnHeadrace } from './built.ts'
 
 let folder: string
@@ -44,13 +45,45 @@ describe('headrace generate', () => {
     expect(files('b').sort()).toEqual(['img_1_of_8.npy', 'img_4_of_8.npy', 'img_7_of_8.npy'])
   })
 
+  it("makes the set of a DLIO config, and of dl-driver's", async () => {
+    const config = join(folder, 'unet3d.yaml')
+    await writeFile(
+      config,
+      'dataset:\n  data_folder: data\n  format: npz\n  num_files_train: 12\n  num_files_eval: 4\n' +
+        '  record_length_bytes: 16384\n  record_length_bytes_stdev: 8192\nstorage:\n  storage_root: ' +
+        `${folder}\nreader:\n  data_loader: pytorch\nframework: pytorch\n`,
+    )
+    const { code, stdout, stderr } = await headrace('generate', '-c', config, '--json')
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    expect(JSON.parse(stdout)).toMatchObject({ written: 16, format: 'npz' })
+    const set = golden.sets.npz_stdev?.files ?? []
+    for (const [path, size] of set) expect(statSync(join(folder, 'data', path)).size, path).toBe(size)
+    const less = await headrace(
+      'generate',
+      '-c',
+      config,
+      '++workload.dataset.num_files_train=3',
+      '--naming',
+      'dl-driver',
+    )
+    expect(less.stdout).toContain('7 files')
+    expect(files('data')).toContain('train_file_000002.npz')
+  })
+
   it('draws progress where it is asked to', async () => {
     const { stderr } = await headrace('generate', 'null://x', '--format', 'npy', '--progress', '--record-bytes', '30MB')
     expect(stderr).toContain('8 of 8 files')
   })
 
   it.each([
-    [['generate', 'x'], "required option '--format <name>' not specified"],
+    [['generate'], 'a set needs a URL to lie at, or a config (-c)'],
+    [['generate', 'x'], 'a set needs a format (--format), or a config (-c)'],
+    [['generate', 'x', 'y=1', '--format', 'npz'], 'only a config (-c) has overrides, but got "y=1"'],
+    [['generate', '-c', 'x.yaml', '--samples', '2'], '--samples cannot stand beside a config (-c)'],
+    [
+      ['generate', 'x', '--format', 'npz', '--overwrite', '--skip-existing'],
+      "cannot be used with option '--overwrite'",
+    ],
     [['generate', 'x', '--format', 'zarr'], 'Allowed choices are npz'],
     [['generate', 'x', '--format', 'npz', '--dedup', '0.5'], 'It must be a number of 1 or more.'],
     [['generate', 'x', '--format', 'npz', '--record-dims', '3,x'], 'It must be a positive integer.'],
