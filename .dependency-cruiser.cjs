@@ -13,7 +13,7 @@ const rows = [
 const besides = { cli: ['bridge', 'dev'] }
 
 /** The folders that touch memory, files or pixels themselves. */
-const nativeUsers = ['storage', 'generate', 'vision', 'loader', 'benchmark/dlio', 'bridge']
+const nativeUsers = ['storage', 'formats', 'generate', 'vision', 'loader', 'benchmark/dlio', 'bridge']
 
 const folder = (...names) => `^src/(${names.join('|')})/`
 const noun = '^src/(?!index\\.ts$|native\\.ts$)[^/]+\\.ts$'

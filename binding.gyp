@@ -59,6 +59,8 @@
         "native/src/crc32c.cc",
         "native/src/crc64nvme.cc",
         "native/src/direct_binding.cc",
+        "native/src/grey_jpeg.cc",
+        "native/src/grey_jpeg_binding.cc",
         "native/src/huffman_table.cc",
         "native/src/image_decode.cc",
         "native/src/io_ring.cc",

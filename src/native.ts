@@ -199,6 +199,18 @@ export const RANDOM_TYPE = { bits: 0, flags: 1, float16: 2, bfloat16: 3, float32
 /** Why a sample has no other form. */
 export type Refusal = Pick<NativeFault, 'code' | 'reason'>
 
+/** Grey pixels into a JPEG, on the pool. */
+export interface GreyJob {
+  /** `width` x `height`. */
+  readonly pixels: Uint8Array
+  readonly width: number
+  readonly height: number
+  /** 1 to 100. */
+  readonly quality: number
+  readonly threads: number
+  readonly group: number
+}
+
 interface Addon {
   info(): NativeInfo
   mapFile(path: string): MappedBytes
@@ -245,6 +257,8 @@ interface Addon {
   unpackJpegs(job: ConvertJob): Promise<readonly (Uint8Array | Refusal)[]>
   /** A picture as planes. E_CORRUPT, E_UNSUPPORTED or E_LIMIT where it cannot be decoded. */
   toYuv420(job: Yuv420Job): Promise<Yuv420Picture | Refusal>
+  /** A baseline JPEG with the standard's tables. Rejects with E_LIMIT where libjpeg has no memory for it. */
+  greyToJpeg(job: GreyJob): Promise<Uint8Array>
   /** Adds how often each symbol comes in each context of a plain packed picture to `counts`, 16 x 256. */
   addSymbolCounts(packed: Uint8Array, counts: Float64Array): void
   /** The table of frequencies for such counts: 16 x 256, each at least 1, each row summing to 1024. */

@@ -59,5 +59,6 @@ NAPI_MODULE_INIT() {
   bindDirect(env, exports);
   bindPageCache(env, exports);
   bindRandom(env, exports);
+  bindGreyJpeg(env, exports);
   return exports;
 }

@@ -19,6 +19,7 @@ void bindYuv420(napi_env env, napi_value exports);
 void bindDirect(napi_env env, napi_value exports);
 void bindPageCache(napi_env env, napi_value exports);
 void bindRandom(napi_env env, napi_value exports);
+void bindGreyJpeg(napi_env env, napi_value exports);
 void bindJobs(napi_env env, napi_value exports);
 
 }  // namespace headrace

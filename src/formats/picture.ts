@@ -1,9 +1,13 @@
-import type { Sharp } from 'sharp'
+import { availableCores } from '../cores.ts'
 import { HeadraceError } from '../errors.ts'
+import { native } from '../native.ts'
 import { MAX_JPEG_SIDE, parseJpeg } from './jpeg.ts'
 import { checkLayout, checkSample, corrupt, ofSample, recordBytes, refuseOptions, roomOf } from './layout.ts'
+import { givePiece, PIECE_BYTES, takePiece } from './pieces.ts'
 import type { ByteSink, ByteSource, Content, FileLayout, Inspection, RecordFormat, RecordReader } from './types.ts'
 
+/** No loader has this group of the pool; they count from 1. */
+const ENCODE_GROUP = 0
 /** Pillow's, which DLIO saves with. */
 const JPEG_QUALITY = 75
 /** libpng's limit of a side. */
@@ -36,13 +40,14 @@ function pictureFormat(name: 'jpeg' | 'png'): RecordFormat {
 
     async write(sink: ByteSink, layout: FileLayout, content: Content): Promise<void> {
       check(name, layout)
-      const pixels = new Uint8Array(recordBytes(layout))
+      const bytes = recordBytes(layout)
+      const memory = bytes <= PIECE_BYTES ? takePiece() : new Uint8Array(bytes)
+      const pixels = memory.subarray(0, bytes)
       content.fill(0, 0, pixels)
       const [height = 0, width = 0] = layout.shape
-      if (layout.options.pictures === 'raw') return sink.write(pixels)
-      const { default: sharp } = await import('sharp')
-      const grey = sharp(pixels, { raw: { width, height, channels: 1 } }).toColourspace('b-w')
-      await sink.write(await encoded(grey, name).toBuffer())
+      const raw = layout.options.pictures === 'raw'
+      await sink.write(raw ? pixels : await encoded(name, pixels, width, height))
+      if (bytes <= PIECE_BYTES) givePiece(memory)
     },
 
     async open(source: ByteSource, layout?: FileLayout): Promise<RecordReader> {
@@ -93,9 +98,20 @@ function check(name: 'jpeg' | 'png', layout: FileLayout): void {
     )
 }
 
-function encoded(grey: Sharp, name: 'jpeg' | 'png'): Sharp {
-  // The tables of the standard, as Pillow's: better ones cost a second pass.
-  return name === 'png' ? grey.png() : grey.jpeg({ quality: JPEG_QUALITY, optimiseCoding: false })
+/** JPEG by the addon, for sharp takes four times as long; with the tables of the standard, as Pillow's. */
+async function encoded(name: 'jpeg' | 'png', pixels: Uint8Array, width: number, height: number): Promise<Uint8Array> {
+  if (name === 'jpeg')
+    return native.greyToJpeg({
+      pixels,
+      width,
+      height,
+      quality: JPEG_QUALITY,
+      threads: availableCores(),
+      group: ENCODE_GROUP,
+    })
+  const { default: sharp } = await import('sharp')
+  const grey = sharp(pixels, { raw: { width, height, channels: 1 } }).toColourspace('b-w')
+  return grey.png().toBuffer()
 }
 
 function openRaw(source: ByteSource, layout: FileLayout): RecordReader {
