@@ -89,6 +89,26 @@ describe('headrace dlio', () => {
     expect(place.json<{ partial: string }>('summary.json').partial).toContain('rank 1')
   })
 
+  test('names a rank that is stuck', async () => {
+    const config = place.write({ train: { epochs: 500, computation_time: 0.01 }, reader: { batch_size: 2 } })
+    const child = spawnHeadrace('dlio', '--config', config, '--no-calibration', '--ranks', '2', '--timeout', '0.5')
+    const ended = new Promise<number | null>((resolve) => child.once('close', resolve))
+    let errors = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      errors += chunk.toString()
+    })
+    await new Promise<void>((resolve) =>
+      child.stdout.on('data', (text: Buffer) => /Ending block/.test(text.toString()) && resolve()),
+    )
+    const [, second] = execFileSync('ps', ['-eo', 'pid,ppid', '--sort=pid'], { encoding: 'utf8' })
+      .split('\n')
+      .map((line) => line.trim().split(/\s+/).map(Number))
+      .filter(([, parent]) => parent === child.pid)
+    process.kill(second?.[0] ?? 0, 'SIGSTOP')
+    expect(await ended).toBe(1)
+    expect(errors).toContain('rank 1 did not come in time')
+  })
+
   test('answers a query of a key', async () => {
     const { code, stdout } = await dlio({}, '++workload.workflow.query=reader.batch_size')
     expect([code, stdout]).toEqual([0, '3\n'])

@@ -3,7 +3,7 @@ import { evalSteps, trainSteps } from '../plan.ts'
 import type { Distribution, Phase } from '../types.ts'
 import { secondsBetween, timestamp } from './clock.ts'
 import type { RankContext } from './context.ts'
-import { isZero, Times } from './distribution.ts'
+import { isZero, meanOf, Times } from './distribution.ts'
 import type { EpochLog, StepSpan } from './epoch-log.ts'
 import { computeSpread, evalMetrics, type StepTimes, trainMetrics } from './metrics.ts'
 import { PART } from './open-reader.ts'
@@ -15,6 +15,9 @@ import { runSteps } from './trainer.ts'
 
 /** Times of computation are drawn apart from everything else, and from each other. */
 const COMPUTE = { train: viewKey('compute\0'), valid: viewKey('eval\0') } as const
+
+/** A rank that does not come to a barrier may have waited for its batch, and may compute so many times longer than others. */
+const SLOWER = 20
 
 /** What steps left behind, of training and evaluations. */
 export interface StepLog {
@@ -106,7 +109,7 @@ export class Blocks {
     count: number,
     begin: number,
   ): Promise<Pick<StepLog, 'table' | 'wall'> & { readonly failure?: { readonly error: unknown } }> {
-    const { workload, comm, progress, signal, stop } = this.#context
+    const { workload, settings, comm, progress, signal, stop } = this.#context
     const training = kind === 'train'
     const distribution = training ? workload.train.computationTime : workload.evaluation.time
     const stream = training ? COMPUTE.train : COMPUTE.valid
@@ -114,6 +117,7 @@ export class Blocks {
       ? undefined
       : new Times(distribution, workload.train.seed, epoch.epoch, (stream + comm.rank) >>> 0)
     const records = new StepRecords(count)
+    const timeout = 1000 * (2 * settings.timeout + SLOWER * meanOf(distribution))
     const steps = { firstBatch, count, compute: times === undefined ? () => 0 : (batch: number) => times.at(batch) }
     progress.begin(training ? 'training' : 'evaluating', epoch.epoch, count)
     const failure = await runSteps(
@@ -121,7 +125,7 @@ export class Blocks {
       {
         feed: this.#readers.feed,
         // DLIO's evaluations have no barrier.
-        barrier: comm.size > 1 && training ? () => comm.barrier({ signal }) : undefined,
+        barrier: comm.size > 1 && training ? () => comm.barrier({ signal, timeout }) : undefined,
         stop: new Uint32Array(stop),
         progress,
       },
