@@ -46,7 +46,18 @@ export {
   type LooseValue,
   type SampleStream,
 } from './datasets/index.ts'
-export type { Dataset, Field, FieldKind, Locations, ReadOptions, Sample, Schema, Value } from './datasets/types.ts'
+export type { DatasetSpec } from './datasets/spec.ts'
+export type {
+  Chunks,
+  Dataset,
+  Field,
+  FieldKind,
+  Locations,
+  ReadOptions,
+  Sample,
+  Schema,
+  Value,
+} from './datasets/types.ts'
 export * from './distributed/index.ts'
 export type { DType, Tensor, TypedArray } from './dtype.ts'
 export { type ErrorCode, type ErrorDetails, HeadraceError, isHeadraceError } from './errors.ts'

@@ -99,6 +99,7 @@ export function checkedValue(id: number, name: string, field: Field, value: unkn
   switch (field.kind) {
     case 'image':
     case 'bytes':
+    case 'tensor':
       if (value instanceof Uint8Array) return value
       throw refuse(id, name, 'a Uint8Array', show(value))
     case 'string':

@@ -4,7 +4,7 @@ import { HeadraceError } from '../errors.ts'
 import { native } from '../native.ts'
 import type { BatchMemory } from './batch-memory.ts'
 import { largestOf, locate, type StoredSource } from './source.ts'
-import type { DecodeFault, DecodePlan, Decoder, FieldBatch, Rows, SlotSpan, StoredBytes } from './types.ts'
+import type { DecodeFault, DecodePlan, Decoder, FieldBatch, Rows, SampleFault, SlotSpan, StoredBytes } from './types.ts'
 
 /** The decoders that need no knowledge of what the bytes mean: numbers, strings, stored bytes. */
 
@@ -60,6 +60,56 @@ class NumberDecoder implements Decoder<RowsPlan> {
       out[i] = wide ? BigInt(value) : Number(value)
     }
   }
+}
+
+/** Arrays of one shape, one behind the other. */
+class TensorDecoder implements Decoder<RowsPlan> {
+  readonly #field: string
+  readonly #dtype: DType
+  readonly #shape: readonly number[]
+  /** Bytes of a sample. */
+  readonly #stride: number
+  readonly readsSamples = true
+  readonly decides = false
+
+  constructor(name: string, { dtype = 'uint8', shape = [] }: Field) {
+    this.#field = name
+    this.#dtype = dtype
+    this.#shape = shape
+    this.#stride = shape.reduce((product, size) => product * size, itemSize(dtype))
+  }
+
+  plan(rows: Rows): RowsPlan {
+    const faults: SampleFault[] = []
+    rows.samples.forEach((sample, row) => {
+      const bytes = (sample?.[this.#field] as Uint8Array | undefined)?.length ?? this.#stride
+      if (bytes === this.#stride) return
+      const wanted = `${this.#dtype}[${this.#shape}]`
+      faults.push({ row, code: 'E_CORRUPT', reason: `${bytes} bytes are no ${wanted}, which takes ${this.#stride}` })
+    })
+    return { rows, bytes: rows.ids.length * this.#stride, faults }
+  }
+
+  async decode(): Promise<readonly DecodeFault[]> {
+    return NO_FAULTS
+  }
+
+  deliver({ rows }: RowsPlan, memory: BatchMemory, start: number): FieldBatch {
+    const { buffer, offset } = memory.at(start)
+    const count = rows.ids.length
+    const bytes = new Uint8Array(buffer, offset, count * this.#stride)
+    rows.samples.forEach((sample, row) => {
+      bytes.set(sample?.[this.#field] as Uint8Array, row * this.#stride)
+    })
+    const shape = [count, ...this.#shape]
+    return {
+      data: viewOf(this.#dtype, buffer, offset, (count * this.#stride) / itemSize(this.#dtype)),
+      shape,
+      dtype: this.#dtype,
+    }
+  }
+
+  record(): undefined {}
 }
 
 class StringDecoder implements Decoder<RowsPlan> {
@@ -173,6 +223,8 @@ export function genericDecoder(dataset: Dataset, name: string, settings: Decoder
   switch (field?.kind) {
     case 'number':
       return new NumberDecoder(dataset, name, field) as Decoder
+    case 'tensor':
+      return new TensorDecoder(name, field) as Decoder
     case 'string':
       return new StringDecoder(name) as Decoder
     case 'image':

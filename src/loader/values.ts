@@ -15,6 +15,7 @@ function wantedBy(value: unknown, field: Field | undefined): string | undefined 
   switch (field?.kind) {
     case 'image':
     case 'bytes':
+    case 'tensor':
       return value instanceof Uint8Array ? undefined : 'a Uint8Array'
     case 'string':
       return typeof value === 'string' ? undefined : 'a string'

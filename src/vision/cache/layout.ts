@@ -61,6 +61,7 @@ export function filesOf(name: string, storage: Storage): FieldFiles {
 /** slipstream's name of a field's type. */
 export function typeName(field: Field): string {
   if (field.kind === 'number') return isFloat(field) ? 'float' : 'int'
+  if (field.kind === 'tensor') throw new HeadraceError('E_UNSUPPORTED', 'a cache has no fields of arrays')
   return { image: 'ImageBytes', bytes: 'bytes', string: 'str' }[field.kind]
 }
 
