@@ -6,7 +6,7 @@ import { CASES, type Case, dlioOverrides, headraceFlags, quickly } from './cases
 import { type Watched, watch } from './watched.ts'
 
 /**
- * How fast data sets are generated, by format: through the commands as users start them, ours and DLIO's by turns where
+ * How fast data sets are generated, without the time that a command takes to start, by format: through the commands as users start them, ours and DLIO's by turns where
  * HEADRACE_PEERS has `dlio-venv` with dlio_benchmark in it, into files below $HEADRACE_SCRATCH or the system's temporary
  * folder; as many zeros by dd, which is what the disk and its page cache take; and to nowhere, which is what making the
  * bytes costs. Prints one JSON document. `--quick` for a look.
@@ -35,11 +35,20 @@ function bytesBelow(folder: string): number {
   )
 }
 
-function rated({ seconds, cpuSeconds, peakRssBytes }: Watched, bytes: number): Measured {
-  const three = (value: number) => Number(value.toPrecision(3))
+const three = (value: number) => Number(value.toPrecision(3))
+
+/** What a command takes that has next to nothing to do. */
+interface Start {
+  readonly seconds: number
+  readonly cpuSeconds: number
+}
+
+const NO_START: Start = { seconds: 0, cpuSeconds: 0 }
+
+function rated({ seconds, cpuSeconds, peakRssBytes }: Watched, bytes: number, start = NO_START): Measured {
   return {
-    megabytesPerSecond: three(bytes / MB / seconds),
-    cpuSecondsPerGB: three((cpuSeconds / bytes) * 1e9),
+    megabytesPerSecond: three(bytes / MB / Math.max(1e-3, seconds - start.seconds)),
+    cpuSecondsPerGB: three((Math.max(0, cpuSeconds - start.cpuSeconds) / bytes) * 1e9),
     peakRssMiB: Math.round(peakRssBytes / 2 ** 20),
   }
 }
@@ -48,15 +57,29 @@ function rated({ seconds, cpuSeconds, peakRssBytes }: Watched, bytes: number): M
 const best = (turns: readonly Measured[]): Measured | undefined =>
   turns.toSorted((a, b) => b.megabytesPerSecond - a.megabytesPerSecond)[0]
 
-async function toFiles(scratch: string, run: (folder: string) => Promise<Watched>): Promise<Measured> {
+type Run = (folder: string) => Promise<Watched>
+
+async function toFiles(scratch: string, run: Run, start?: Start): Promise<Measured> {
   const folder = join(scratch, 'set')
   try {
     const watched = await run(folder)
-    return rated(watched, bytesBelow(folder))
+    return rated(watched, bytesBelow(folder), start)
   } finally {
     rmSync(folder, { recursive: true, force: true })
     rmSync(`${folder}.log`, { recursive: true, force: true })
   }
+}
+
+/** The quickest of a few sets of two files of 1 KB. */
+async function startOf(scratch: string, run: (folder: string, each: Case) => Promise<Watched>, each: Case) {
+  const folder = join(scratch, 'start')
+  const tiny = { ...each, recordBytes: 1024, samples: 1, files: 2 }
+  const turns: Watched[] = []
+  for (let turn = 0; turn < TURNS; turn++) {
+    turns.push(await run(folder, tiny))
+    for (const path of [folder, `${folder}.log`]) rmSync(path, { recursive: true, force: true })
+  }
+  return turns.toSorted((a, b) => a.seconds - b.seconds)[0] ?? NO_START
 }
 
 /** One file, a few MiB at a time, as our own writers do. */
@@ -70,16 +93,16 @@ async function measureCase(each: Case, scratch: string) {
   const ours: Measured[] = []
   const zeros: Measured[] = []
   const theirs: Measured[] = []
-  const dlio = DLIO !== undefined && existsSync(DLIO) ? DLIO : undefined
+  const dlio = DLIO !== undefined && existsSync(DLIO) && each.dlio !== undefined ? DLIO : undefined
+  const runOurs = (folder: string, set: Case) =>
+    watch(process.execPath, [COMMAND, 'generate', folder, ...headraceFlags(set)], scratch)
+  const runTheirs = (folder: string, set: Case) => watch(dlio ?? '', dlioOverrides(set, folder), scratch)
+  const start = await startOf(scratch, runOurs, each)
+  const theirStart = dlio === undefined ? NO_START : await startOf(scratch, runTheirs, each)
   for (let turn = 0; turn < TURNS; turn++) {
-    ours.push(
-      await toFiles(scratch, (folder) =>
-        watch(process.execPath, [COMMAND, 'generate', folder, ...headraceFlags(each)], scratch),
-      ),
-    )
+    ours.push(await toFiles(scratch, (folder) => runOurs(folder, each), start))
     zeros.push(await toFiles(scratch, (folder) => writeZeros(folder, each.recordBytes * each.samples * each.files)))
-    if (dlio !== undefined && each.dlio !== undefined)
-      theirs.push(await toFiles(scratch, (folder) => watch(dlio, dlioOverrides(each, folder), scratch)))
+    if (dlio !== undefined) theirs.push(await toFiles(scratch, (folder) => runTheirs(folder, each), theirStart))
   }
   const headrace = best(ours)
   const disk = best(zeros)
@@ -88,9 +111,12 @@ async function measureCase(each: Case, scratch: string) {
   const ratio = headrace === undefined || known === undefined ? undefined : headrace.megabytesPerSecond / known
   return {
     case: each.name,
+    startSeconds: three(start.seconds),
     headrace,
     dd: disk,
-    ...(measured === undefined ? { dlioElsewhere: each.dlio } : { dlio: measured }),
+    ...(measured === undefined
+      ? { dlioElsewhere: each.dlio }
+      : { dlioStartSeconds: three(theirStart.seconds), dlio: measured }),
     ...(ratio !== undefined && { ratio: Number(ratio.toPrecision(3)) }),
   }
 }
