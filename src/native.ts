@@ -199,14 +199,17 @@ export const RANDOM_TYPE = { bits: 0, flags: 1, float16: 2, bfloat16: 3, float32
 /** Why a sample has no other form. */
 export type Refusal = Pick<NativeFault, 'code' | 'reason'>
 
-/** Grey pixels into a JPEG, on the pool. */
-export interface GreyJob {
+/** Grey pixels, and the quality of the JPEG that they become. */
+export interface GreyPixels {
   /** `width` x `height`. */
   readonly pixels: Uint8Array
   readonly width: number
   readonly height: number
   /** 1 to 100. */
   readonly quality: number
+}
+
+export interface GreyJob extends GreyPixels {
   readonly threads: number
   readonly group: number
 }
@@ -259,6 +262,8 @@ interface Addon {
   toYuv420(job: Yuv420Job): Promise<Yuv420Picture | Refusal>
   /** A baseline JPEG with the standard's tables. Rejects with E_LIMIT where libjpeg has no memory for it. */
   greyToJpeg(job: GreyJob): Promise<Uint8Array>
+  /** The same on this thread, into memory of 64 KiB or more: bytes that it takes; 0 where that is too little. */
+  greyToJpegInto(job: GreyPixels, into: Uint8Array): number
   /** Adds how often each symbol comes in each context of a plain packed picture to `counts`, 16 x 256. */
   addSymbolCounts(packed: Uint8Array, counts: Float64Array): void
   /** The table of frequencies for such counts: 16 x 256, each at least 1, each row summing to 1024. */

@@ -10,8 +10,6 @@ namespace {
 
 // Rows that libjpeg is given at once.
 constexpr JDIMENSION kRows = 16;
-// What is written to before it is full; noise of high quality takes more bytes than pixels.
-constexpr size_t kFirst = 65536;
 
 struct ErrorManager {
   jpeg_error_mgr base;
@@ -26,48 +24,49 @@ struct ErrorManager {
 }
 void onMessage(j_common_ptr, int) {}
 
-// Writes into a vector that grows.
+// Writes into memory that is given, or into a vector that grows.
 struct Destination {
   jpeg_destination_mgr base;
-  std::vector<uint8_t>* out;
+  std::vector<uint8_t>* grows;
+  std::span<uint8_t> memory;
+  bool full;
 
   static Destination& of(j_compress_ptr info) { return *reinterpret_cast<Destination*>(info->dest); }
   void room(size_t used) {
-    base.next_output_byte = out->data() + used;
-    base.free_in_buffer = out->size() - used;
+    base.next_output_byte = memory.data() + used;
+    base.free_in_buffer = memory.size() - used;
   }
+  size_t used() const { return memory.size() - base.free_in_buffer; }
   static void begin(j_compress_ptr info) { of(info).room(0); }
   // libjpeg calls it when all room is used, whatever free_in_buffer says.
   static boolean grow(j_compress_ptr info) {
     Destination& to = of(info);
-    const size_t used = to.out->size();
-    to.out->resize(2 * used);
+    const size_t used = to.memory.size();
+    if (to.grows == nullptr) {
+      to.full = true;
+      info->err->error_exit(reinterpret_cast<j_common_ptr>(info));
+    }
+    to.grows->resize(2 * used);
+    to.memory = *to.grows;
     to.room(used);
     return TRUE;
   }
-  static void end(j_compress_ptr info) {
-    Destination& to = of(info);
-    to.out->resize(to.out->size() - to.base.free_in_buffer);
-  }
+  static void end(j_compress_ptr) {}
 };
 
-}  // namespace
-
-Fault writeGreyJpeg(std::span<const uint8_t> pixels, int width, int height, int quality, std::vector<uint8_t>& out) {
+Fault write(std::span<const uint8_t> pixels, int width, int height, int quality, Destination& destination) {
   jpeg_compress_struct info;
   ErrorManager error;
-  Destination destination{};
   info.err = jpeg_std_error(&error.base);
   error.base.error_exit = onError;
   error.base.emit_message = onMessage;
-  out.resize(kFirst);
   // Nothing between here and the jump has a destructor that a jump would pass over.
   if (setjmp(error.jump) != 0) {
     jpeg_destroy_compress(&info);
+    if (destination.full) return {};
     return Fault::of(FaultCode::limit, "libjpeg: %s", error.message);
   }
   jpeg_create_compress(&info);
-  destination.out = &out;
   destination.base.init_destination = Destination::begin;
   destination.base.empty_output_buffer = Destination::grow;
   destination.base.term_destination = Destination::end;
@@ -89,6 +88,24 @@ Fault writeGreyJpeg(std::span<const uint8_t> pixels, int width, int height, int 
   jpeg_finish_compress(&info);
   jpeg_destroy_compress(&info);
   return {};
+}
+
+}  // namespace
+
+Fault writeGreyJpeg(std::span<const uint8_t> pixels, int width, int height, int quality, std::vector<uint8_t>& out) {
+  out.resize(kLeastJpegRoom);
+  Destination destination{{}, &out, out, false};
+  const Fault fault = write(pixels, width, height, quality, destination);
+  if (!fault) out.resize(destination.used());
+  return fault;
+}
+
+Fault writeGreyJpegInto(std::span<const uint8_t> pixels, int width, int height, int quality, std::span<uint8_t> into, size_t& used) {
+  Destination destination{{}, nullptr, into, false};
+  used = 0;
+  const Fault fault = write(pixels, width, height, quality, destination);
+  if (!fault && !destination.full) used = destination.used();
+  return fault;
 }
 
 }  // namespace headrace

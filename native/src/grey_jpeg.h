@@ -12,4 +12,8 @@ namespace headrace {
 // `pixels`: width x height, both up to kMaxSide of view.h. quality: 1 .. 100, as libjpeg has it.
 Fault writeGreyJpeg(std::span<const uint8_t> pixels, int width, int height, int quality, std::vector<uint8_t>& out);
 
+// Into memory of at least kLeastJpegRoom bytes. `used` is 0 where that is too little.
+constexpr size_t kLeastJpegRoom = 65536;
+Fault writeGreyJpegInto(std::span<const uint8_t> pixels, int width, int height, int quality, std::span<uint8_t> into, size_t& used);
+
 }  // namespace headrace

@@ -1,4 +1,4 @@
-// greyToJpeg
+// greyToJpeg, greyToJpegInto
 #include <algorithm>
 #include <cstring>
 
@@ -41,27 +41,53 @@ class GreyTask final : public PromiseTask {
   std::vector<uint8_t> out_;
 };
 
+// False after throwing.
+bool getJob(napi_env env, napi_value object, napi_value pixels, GreyJob& job) {
+  std::span<uint8_t> in;
+  size_t width = 0, height = 0, quality = 0;
+  if (!getBytes(env, pixels, "pixels", in) || !getSize(env, property(env, object, "width"), "width", width, kMaxSide) ||
+      !getSize(env, property(env, object, "height"), "height", height, kMaxSide) ||
+      !getSize(env, property(env, object, "quality"), "quality", quality, 100))
+    return false;
+  if (width == 0 || height == 0 || quality == 0 || in.size() != width * height) {
+    throwType(env, "pixels", "width x height bytes, and quality 1 to 100");
+    return false;
+  }
+  job = {in, static_cast<int>(width), static_cast<int>(height), static_cast<int>(quality)};
+  return true;
+}
+
 napi_value greyToJpeg(napi_env env, napi_callback_info info) {
   size_t count = 1;
   napi_value object = nullptr;
   napi_get_cb_info(env, info, &count, &object, nullptr, nullptr);
   const napi_value pixels = property(env, object, "pixels");
-  std::span<uint8_t> in;
-  size_t width = 0, height = 0, quality = 0, threads = 0, group = 0;
-  if (!getBytes(env, pixels, "pixels", in) || !getSize(env, property(env, object, "width"), "width", width, kMaxSide) ||
-      !getSize(env, property(env, object, "height"), "height", height, kMaxSide) ||
-      !getSize(env, property(env, object, "quality"), "quality", quality, 100) ||
-      !getSize(env, property(env, object, "threads"), "threads", threads, kMaxThreads) ||
+  GreyJob job;
+  size_t threads = 0, group = 0;
+  if (!getJob(env, object, pixels, job) || !getSize(env, property(env, object, "threads"), "threads", threads, kMaxThreads) ||
       !getSize(env, property(env, object, "group"), "group", group))
     return nullptr;
-  if (width == 0 || height == 0 || quality == 0 || in.size() != width * height)
-    return throwType(env, "pixels", "width x height bytes, and quality 1 to 100"), nullptr;
-  const GreyJob job{in, static_cast<int>(width), static_cast<int>(height), static_cast<int>(quality)};
   return PromiseTask::start(env, std::make_shared<GreyTask>(group, std::max<size_t>(1, threads), job), pixels);
+}
+
+napi_value greyToJpegInto(napi_env env, napi_callback_info info) {
+  size_t count = 2, used = 0;
+  napi_value arguments[2] = {};
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  GreyJob job;
+  std::span<uint8_t> into;
+  if (!getJob(env, arguments[0], property(env, arguments[0], "pixels"), job) || !getBytes(env, arguments[1], "into", into)) return nullptr;
+  if (into.size() < kLeastJpegRoom) return throwType(env, "into", "at least 64 KiB"), nullptr;
+  const Fault fault = writeGreyJpegInto(job.pixels, job.width, job.height, job.quality, into, used);
+  if (fault) return throwError(env, nameOf(fault.code), fault.reason);
+  return numberValue(env, static_cast<double>(used));
 }
 
 }  // namespace
 
-void bindGreyJpeg(napi_env env, napi_value exports) { bind(env, exports, "greyToJpeg", greyToJpeg); }
+void bindGreyJpeg(napi_env env, napi_value exports) {
+  bind(env, exports, "greyToJpeg", greyToJpeg);
+  bind(env, exports, "greyToJpegInto", greyToJpegInto);
+}
 
 }  // namespace headrace

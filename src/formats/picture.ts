@@ -1,6 +1,6 @@
 import { availableCores } from '../cores.ts'
 import { HeadraceError } from '../errors.ts'
-import { native } from '../native.ts'
+import { type GreyPixels, native } from '../native.ts'
 import { MAX_JPEG_SIDE, parseJpeg } from './jpeg.ts'
 import { checkLayout, checkSample, corrupt, ofSample, recordBytes, refuseOptions, roomOf } from './layout.ts'
 import { givePiece, PIECE_BYTES, takePiece } from './pieces.ts'
@@ -46,7 +46,9 @@ function pictureFormat(name: 'jpeg' | 'png'): RecordFormat {
       content.fill(0, 0, pixels)
       const [height = 0, width = 0] = layout.shape
       const raw = layout.options.pictures === 'raw'
-      await sink.write(raw ? pixels : await encoded(name, pixels, width, height))
+      if (raw) await sink.write(pixels)
+      else if (name === 'jpeg') await writeJpeg(sink, { pixels, width, height, quality: JPEG_QUALITY })
+      else await sink.write(await toPng(pixels, width, height))
       if (bytes <= PIECE_BYTES) givePiece(memory)
     },
 
@@ -98,17 +100,19 @@ function check(name: 'jpeg' | 'png', layout: FileLayout): void {
     )
 }
 
-/** JPEG by the addon, for sharp takes four times as long; with the tables of the standard, as Pillow's. */
-async function encoded(name: 'jpeg' | 'png', pixels: Uint8Array, width: number, height: number): Promise<Uint8Array> {
-  if (name === 'jpeg')
-    return native.greyToJpeg({
-      pixels,
-      width,
-      height,
-      quality: JPEG_QUALITY,
-      threads: availableCores(),
-      group: ENCODE_GROUP,
-    })
+/**
+ * By the addon, for sharp takes four times as long; with the tables of the standard, as Pillow's. What is smaller than a
+ * piece takes a few milliseconds: to give it to another thread costs more than that other one saves.
+ */
+async function writeJpeg(sink: ByteSink, job: GreyPixels): Promise<void> {
+  const piece = takePiece()
+  const bytes = job.pixels.length <= PIECE_BYTES ? native.greyToJpegInto(job, piece) : 0
+  if (bytes > 0) await sink.write(piece.subarray(0, bytes))
+  givePiece(piece)
+  if (bytes === 0) await sink.write(await native.greyToJpeg({ ...job, threads: availableCores(), group: ENCODE_GROUP }))
+}
+
+async function toPng(pixels: Uint8Array, width: number, height: number): Promise<Uint8Array> {
   const { default: sharp } = await import('sharp')
   const grey = sharp(pixels, { raw: { width, height, channels: 1 } }).toColourspace('b-w')
   return grey.png().toBuffer()

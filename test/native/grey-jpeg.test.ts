@@ -28,10 +28,22 @@ describe('greyToJpeg', () => {
 
   test('makes the same bytes each time, also where they are more than it first has room for', async () => {
     const noise = Uint8Array.from({ length: 1000 * 1000 }, (_, i) => Math.imul(i, 2654435761) >>> 24)
-    const [one, two] = await Promise.all([native.greyToJpeg(job(noise, 1000, 1000)), native.greyToJpeg(job(noise, 1000, 1000))])
+    const [one, two] = await Promise.all([
+      native.greyToJpeg(job(noise, 1000, 1000)),
+      native.greyToJpeg(job(noise, 1000, 1000)),
+    ])
     expect(one.length).toBeGreaterThan(300_000)
     expect(Buffer.compare(one, two)).toBe(0)
     expect(one.slice(-2)).toEqual(Uint8Array.of(0xff, 0xd9))
+  })
+
+  test('makes the same on the thread that asks, and says where there is no room', async () => {
+    const pixels = Uint8Array.from({ length: 640 * 333 }, (_, i) => Math.imul(i, 2654435761) >>> 24)
+    const into = new Uint8Array(2 ** 20)
+    const bytes = native.greyToJpegInto(job(pixels, 640, 333), into)
+    expect(Buffer.compare(into.subarray(0, bytes), await native.greyToJpeg(job(pixels, 640, 333)))).toBe(0)
+    expect(native.greyToJpegInto(job(pixels, 640, 333), new Uint8Array(65_536))).toBe(0)
+    expect(() => native.greyToJpegInto(job(pixels, 640, 333), new Uint8Array(65_535))).toThrow('into')
   })
 
   test('refuses pixels that are none', () => {

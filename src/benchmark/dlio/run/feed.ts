@@ -7,7 +7,10 @@ import { BATCH, BATCH_COLUMNS, type Ring, type Session } from './ring.ts'
 /** Where a trainer gets its batches from, in order. */
 export interface Feed {
   begin(session: Session): Promise<void>
-  /** The numbers of the next batch, by BATCH, when it is there. A promise only where something must be waited for. */
+  /**
+   * The numbers of the next batch, by BATCH, when it is there; they stay until the next call. A promise only where
+   * something must be waited for.
+   */
   take(batch: number): Float64Array | Promise<Float64Array>
   /** A batch that was taken may be overwritten. */
   release(batch: number): void
@@ -29,6 +32,8 @@ export interface RingFeedOptions {
 /** Batches from reader threads. */
 export class RingFeed implements Feed {
   readonly #options: RingFeedOptions
+  /** The slot's own are another batch's once it is released. */
+  readonly #numbers = new Float64Array(BATCH_COLUMNS)
 
   constructor(options: RingFeedOptions) {
     this.#options = options
@@ -49,12 +54,17 @@ export class RingFeed implements Feed {
     const { ring } = this.#options
     const start = native.monotonic()
     const wait = ring.take(batch, start + PATIENCE)
-    if (wait === 'ready') return ring.numbersOf(batch)
+    if (wait === 'ready') return this.#numbersOf(batch)
     return this.#takeLate(batch, start)
   }
 
   release(batch: number): void {
     this.#options.ring.release(batch)
+  }
+
+  #numbersOf(batch: number): Float64Array {
+    this.#numbers.set(this.#options.ring.numbersOf(batch))
+    return this.#numbers
   }
 
   async #takeLate(batch: number, start: number): Promise<Float64Array> {
@@ -64,7 +74,7 @@ export class RingFeed implements Feed {
       await turn()
       check()
       const wait = ring.take(batch, native.monotonic() + PATIENCE)
-      if (wait === 'ready') return ring.numbersOf(batch)
+      if (wait === 'ready') return this.#numbersOf(batch)
       if (wait === 'stopped') this.#stopped()
       if (native.monotonic() - start > timeout)
         throw new HeadraceError(

@@ -37,6 +37,8 @@ export async function runSteps(
     // No turn of the microtask queue where the batch is there.
     const numbers = taken instanceof Promise ? await taken : taken
     const loaded = native.monotonic()
+    // The accelerator has it now: readers are woken while it computes.
+    feed.release(batch)
     const seconds = compute(batch)
     const computed = seconds > 0 ? native.waitUntil(loaded + 1000 * seconds, stop) : loaded
     if (stop[0] !== 0) throw new HeadraceError('E_CANCELLED', 'the run was stopped')
@@ -47,6 +49,5 @@ export async function runSteps(
     }
     records.add(start, loaded, 1000 * seconds, computed, end, numbers)
     progress.step(loaded - start, computed - loaded, end - computed, numbers)
-    feed.release(batch)
   }
 }
