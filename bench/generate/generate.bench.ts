@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync } fro
 import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { type Figure, record } from '../figures.ts'
 import { CASES, type Case, dlioOverrides, headraceFlags, quickly } from './cases.ts'
 import { type Watched, watch } from './watched.ts'
 
@@ -9,7 +10,8 @@ import { type Watched, watch } from './watched.ts'
  * How fast data sets are generated, without the time that a command takes to start, by format: through the commands as users start them, ours and DLIO's by turns where
  * HEADRACE_PEERS has `dlio-venv` with dlio_benchmark in it, into files below $HEADRACE_SCRATCH or the system's temporary
  * folder; as many zeros by dd, which is what the disk and its page cache take; and to nowhere, which is what making the
- * bytes costs. Prints one JSON document. `--quick` for a look.
+ * bytes costs. Prints one JSON document; a whole run writes
+ * bench/results/generate.json and the README's table too. `--quick` for a look.
  */
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
@@ -135,31 +137,47 @@ async function toNowhere(name: string, flags: readonly string[], bytes: number, 
   return { case: name, headrace: best(turns) }
 }
 
+type Rows<F extends (...args: never[]) => Promise<unknown>> = readonly Awaited<ReturnType<F>>[]
+
+function figuresOf(files: Rows<typeof measureCase>, nowhere: Rows<typeof toNowhere>): Figure[] {
+  const written = files.map(({ case: name, headrace, dd, ratio, ...rest }): Figure => {
+    const { dlio } = rest as { dlio?: Measured }
+    const least = name.startsWith('jpeg') ? 3 : 8
+    return {
+      what: `generate ${name}, into files`,
+      target: ratio === undefined ? '-' : `>= ${least}x DLIO`,
+      ours: `${headrace?.megabytesPerSecond} MB/s${ratio === undefined ? '' : ` (${ratio}x)`}, ${headrace?.peakRssMiB} MiB`,
+      against: `${dlio === undefined ? '' : `DLIO ${dlio.megabytesPerSecond} MB/s, ${dlio.peakRssMiB} MiB; `}dd ${dd?.megabytesPerSecond} MB/s`,
+      met: ratio === undefined ? undefined : ratio >= least && (headrace?.peakRssMiB ?? 0) < 300,
+    }
+  })
+  const made = nowhere.map(({ case: name, headrace }): Figure => {
+    const rate = (headrace?.megabytesPerSecond ?? 0) / 1000
+    return {
+      what: `generate to null://, ${name}`,
+      target: '>= 4 GB/s a core',
+      ours: `${three(rate)} GB/s`,
+      against: '-',
+      met: rate >= 4,
+    }
+  })
+  return [...written, ...made]
+}
+
 const scratch = mkdtempSync(join(process.env.HEADRACE_SCRATCH ?? tmpdir(), 'headrace-bench-generate-'))
 try {
   const files = []
   for (const each of CASES) files.push(await measureCase(quick ? quickly(each) : each, scratch))
   const nowhere = []
-  const record = 100_000_000
+  const recordBytes = 100_000_000
   const count = quick ? 40 : 400
   for (const format of ['indexed_binary', 'npy', 'npz', 'tfrecord']) {
-    const flags = ['--format', format, '--record-bytes', record, '--files-train', count].map(String)
-    nowhere.push(await toNowhere(`${format}, one thread, start included`, flags, record * count, scratch))
+    const flags = ['--format', format, '--record-bytes', recordBytes, '--files-train', count].map(String)
+    nowhere.push(await toNowhere(`${format}, one thread, start included`, flags, recordBytes * count, scratch))
   }
-  console.log(
-    JSON.stringify(
-      {
-        benchmark: 'generate',
-        processor: cpus()[0]?.model,
-        cores: cpus().length,
-        node: process.version,
-        files,
-        nowhere,
-      },
-      null,
-      2,
-    ),
-  )
+  const results = { processor: cpus()[0]?.model, cores: cpus().length, node: process.version, files, nowhere }
+  console.log(JSON.stringify(results, null, 2))
+  if (!quick) record('generate', results, figuresOf(files, nowhere))
 } finally {
   rmSync(scratch, { recursive: true, force: true })
 }
