@@ -74,6 +74,7 @@
         "native/src/pack_binding.cc",
         "native/src/page_cache_binding.cc",
         "native/src/pool.cc",
+        "native/src/process_binding.cc",
         "native/src/promise_task.cc",
         "native/src/random_binding.cc",
         "native/src/random_content.cc",
@@ -82,6 +83,8 @@
         "native/src/slot.cc",
         "native/src/slot_binding.cc",
         "native/src/system_code.cc",
+        "native/src/transpose.cc",
+        "native/src/transpose_binding.cc",
         "native/src/yuv420_binding.cc",
         "native/src/yuv420_reader.cc",
         "native/src/yuv420_writer.cc"

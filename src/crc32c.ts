@@ -1,6 +1,14 @@
 /** CRC-32C's polynomial (Castagnoli), bits reversed. */
 const POLYNOMIAL = 0x82f63b78
 
+/** The constant that masks the checksum of data that hold checksums. */
+const MASK = 0xa282ead8
+
+/** As TFRecord, LevelDB and what is built on them store a CRC-32C. */
+export function maskedCrc32c(crc: number): number {
+  return (((crc >>> 15) | (crc << 17)) + MASK) >>> 0
+}
+
 /** a * b modulo the polynomial; bit 31 is x^0, as in every reflected CRC. */
 function multiply(a: number, b: number): number {
   let product = 0

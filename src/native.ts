@@ -307,6 +307,21 @@ interface Addon {
   fillRandom(bytes: Uint8Array, content: Float64Array, record: number, offset: number): void
   /** Where bytes first differ from those; -1 where they do not. */
   randomDifference(bytes: Uint8Array, content: Float64Array, record: number, offset: number): number
+  /**
+   * Item (row, column) of `from`, whose rows are `fromStride` items apart, to place (column, row) of `to`, whose rows are
+   * `toStride` items apart. The two may not overlap.
+   */
+  transposeItems(
+    from: Uint8Array,
+    fromStride: number,
+    to: Uint8Array,
+    toStride: number,
+    rows: number,
+    columns: number,
+    itemBytes: number,
+  ): void
+  /** Ends the process at once, without waiting for threads that a system call holds; nothing is cleaned up. */
+  exitNow(code: number): never
   /** Milliseconds on the clock of `process.hrtime`, which is the same for all threads. */
   monotonic(): number
   /**

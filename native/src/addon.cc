@@ -58,7 +58,9 @@ NAPI_MODULE_INIT() {
   bindYuv420(env, exports);
   bindDirect(env, exports);
   bindPageCache(env, exports);
+  bindProcess(env, exports);
   bindRandom(env, exports);
   bindGreyJpeg(env, exports);
+  bindTranspose(env, exports);
   return exports;
 }

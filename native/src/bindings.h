@@ -18,8 +18,10 @@ void bindPack(napi_env env, napi_value exports);
 void bindYuv420(napi_env env, napi_value exports);
 void bindDirect(napi_env env, napi_value exports);
 void bindPageCache(napi_env env, napi_value exports);
+void bindProcess(napi_env env, napi_value exports);
 void bindRandom(napi_env env, napi_value exports);
 void bindGreyJpeg(napi_env env, napi_value exports);
+void bindTranspose(napi_env env, napi_value exports);
 void bindJobs(napi_env env, napi_value exports);
 
 }  // namespace headrace

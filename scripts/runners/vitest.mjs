@@ -1,6 +1,6 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { root, run } from './command.mjs'
 import { counted } from './report.mjs'
 
@@ -17,15 +17,16 @@ async function readJson(path) {
 }
 
 /**
- * What was skipped, a line for each reason: a name that ends with one in brackets stands for all that is under it.
- * @param {readonly { ancestorTitles: readonly string[], title: string, fullName: string }[]} tests
+ * What was skipped, a line for each reason: a name that ends with one in brackets stands for all that is under it. Where
+ * no name has one, the file says what the test needs.
+ * @param {readonly { file: string, ancestorTitles: readonly string[], title: string, fullName: string }[]} tests
  */
 function reasons(tests) {
   /** @type {Map<string, number>} */
   const counts = new Map()
-  for (const { ancestorTitles, title, fullName } of tests) {
+  for (const { file, ancestorTitles, title, fullName } of tests) {
     const told = [...ancestorTitles, title].find((each) => / \(.*\)$/.test(each))
-    const line = told ?? `${fullName} (not on ${process.platform} ${process.arch})`
+    const line = told ?? `${fullName} (what it needs, which ${relative(root, file)} says, is not here)`
     counts.set(line, (counts.get(line) ?? 0) + 1)
   }
   return [...counts].map(([line, count]) => (count === 1 ? line : `${line}: ${count} tests`))
@@ -35,8 +36,10 @@ function reasons(tests) {
 function countsOf(results) {
   if (results === undefined) return undefined
   const unloaded = results.testResults.filter((file) => file.status === 'failed' && file.assertionResults.length === 0)
-  const skipped = results.testResults.flatMap(({ assertionResults }) =>
-    assertionResults.filter(({ status }) => ['pending', 'skipped', 'todo'].includes(status)),
+  const skipped = results.testResults.flatMap(({ name: file, assertionResults }) =>
+    assertionResults
+      .filter(({ status }) => ['pending', 'skipped', 'todo'].includes(status))
+      .map((test) => ({ ...test, file })),
   )
   return {
     left: reasons(skipped),

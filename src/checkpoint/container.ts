@@ -17,8 +17,9 @@ const NAMES: Readonly<Record<TensorType, string>> = {
   uint8: 'U8',
 }
 
-/** What comes before the tensors: the length of the header, and the header. */
-export function headerOf({ tensors }: CheckpointFile): Uint8Array {
+/** What comes before the tensors: the length of the header, and the header; nothing in TensorFlow's files. */
+export function headerOf({ tensors, layout }: CheckpointFile): Uint8Array {
+  if (layout === 'bundle') return new Uint8Array(0)
   let end = 0
   const entries = tensors.map((tensor) => {
     const begin = end

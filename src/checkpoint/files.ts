@@ -1,4 +1,5 @@
 import { nonNegativeInteger } from '../checks.ts'
+import { bundleKey } from './bundle/bundle.ts'
 import { type Grid, gridOf, type Place, placeOf } from './grid.ts'
 import { type Layer, layersAt, optimizerTensors, parametersOf, tensorBytes } from './tensors.ts'
 import type { CheckpointFile, CheckpointSpec, TensorSpec } from './types.ts'
@@ -51,7 +52,7 @@ function contentsAt(
 
 /**
  * The files that `rank` of `ranks` saves, in the order of saving; none for ranks that save nothing. Names, shapes and
- * bytes are DLIO's. E_CONFIG where the parallelism does not fit the ranks.
+ * bytes are DLIO's; what TensorFlow puts beside a file is not among them. E_CONFIG where the parallelism does not fit the ranks.
  */
 export function checkpointFiles(
   spec: CheckpointSpec,
@@ -63,11 +64,12 @@ export function checkpointFiles(
   nonNegativeInteger('rank', rank, ranks - 1)
   const place = placeOf(grid, rank)
   if (savesNothing(spec, place)) return []
-  return contentsAt(spec, grid, place, rank).map(([name, tensors]) => ({
-    key: `global_epoch${epoch}_step${step}/${name}.${spec.extension}`,
-    tensors,
-    bytes: sumOf(tensors.map(tensorBytes)),
-  }))
+  const bundled = spec.extension === 'pb'
+  return contentsAt(spec, grid, place, rank).map(([name, tensors]) => {
+    const file = `global_epoch${epoch}_step${step}/${name}.${spec.extension}`
+    const bytes = sumOf(tensors.map(tensorBytes))
+    return bundled ? { key: bundleKey(file), tensors, bytes, layout: 'bundle' } : { key: file, tensors, bytes }
+  })
 }
 
 /** One checkpoint of all ranks. */

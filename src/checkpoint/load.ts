@@ -3,6 +3,7 @@ import { knownOptions, nonNegativeInteger, oneOf, positiveInteger, progressOptio
 import { HeadraceError, throwIfAborted } from '../errors.ts'
 import { alignedBytes } from '../storage/direct/aligned.ts'
 import type { ObjectInfo, Store } from '../storage/types.ts'
+import { indexKey, indexProblem } from './bundle/bundle.ts'
 import { headerOf } from './container.ts'
 import { contentOf } from './content.ts'
 import { type CheckpointPlace, withStore } from './place.ts'
@@ -29,6 +30,8 @@ export interface CheckpointLoadOptions {
 export type LoadCheckpointOptions = CheckpointLoadOptions & CheckpointPlace
 
 const DEFAULT_BLOCK = 8 * 2 ** 20
+/** 64 MiB: an index of a million tensors. */
+const MOST_INDEX = 64 * 2 ** 20
 /** Of O_DIRECT: blocks begin and end at it. */
 const PAGE = 4096
 
@@ -75,6 +78,20 @@ class Loading {
     this.#seed = options.seed ?? 0
     // Every range under way listens.
     setMaxListeners(0, this.#stop.signal)
+  }
+
+  /** Before the tensors, as TensorFlow does it. */
+  async index(file: CheckpointFile, signal: AbortSignal | undefined): Promise<void> {
+    const key = indexKey(file)
+    const url = `${this.#store.url}/${key}`
+    const call = signal === undefined ? {} : { signal }
+    const info = await this.#store.head(key, call)
+    if (info === undefined) throw new HeadraceError('E_NOT_FOUND', `there is no index ${url}`, { url, key })
+    const body = info.size > MOST_INDEX ? undefined : await this.#store.get(key, call)
+    const problem = body === undefined ? `it has ${info.size} bytes` : indexProblem(file, body.data)
+    if (problem !== undefined)
+      throw new HeadraceError('E_CORRUPT', `${url} is not the index of what was to be saved: ${problem}`, { url, key })
+    this.#tally.add(0, info.size)
   }
 
   async run(parallel: number, blockBytes: number, signal: AbortSignal | undefined): Promise<void> {
@@ -183,7 +200,9 @@ export async function loadCheckpoint(options: LoadCheckpointOptions): Promise<Ch
   return withStore(options, undefined, async (store) => {
     const tally = new CheckpointTally(files, onProgress)
     const rounded = Math.ceil(blockBytes / PAGE) * PAGE
-    await new Loading(store, blocksOf(files, rounded), tally, options).run(parallel, rounded, signal)
+    const loading = new Loading(store, blocksOf(files, rounded), tally, options)
+    for (const file of files) if (file.layout === 'bundle') await loading.index(file, signal)
+    await loading.run(parallel, rounded, signal)
     return tally.report()
   })
 }

@@ -2,6 +2,7 @@ import { booleanOption, knownOptions, nonNegativeInteger, positiveInteger, progr
 import { throwIfAborted } from '../errors.ts'
 import { inLanes } from '../storage/transfer/lanes.ts'
 import type { ObjectWriter, Store } from '../storage/types.ts'
+import { indexFile, indexKey, stateKey, stateText, TensorSums } from './bundle/bundle.ts'
 import { headerOf } from './container.ts'
 import { type ContentKind, contentOf, PIECE } from './content.ts'
 import { type CheckpointPlace, withStore } from './place.ts'
@@ -62,26 +63,52 @@ interface Saving {
 async function saveFile(file: CheckpointFile, { store, kind, seed, tally, signal }: Saving): Promise<void> {
   throwIfAborted(signal, 'saving a checkpoint')
   const header = headerOf(file)
+  const sums = file.layout === 'bundle' ? new TensorSums(file) : undefined
   const writer = store.writer(file.key, { size: header.length + file.bytes, ...(signal && { signal }) })
   try {
     const ahead = new Ahead(writer)
-    await ahead.write(header)
+    if (header.length > 0) await ahead.write(header)
     tally.add(0, header.length)
     const content = contentOf(file, kind, seed)
     for (let left = file.bytes; left > 0; ) {
       throwIfAborted(signal, 'saving a checkpoint')
       const piece = content.next(Math.min(left, PIECE))
+      sums?.add(piece)
       await ahead.write(piece)
       left -= piece.length
       tally.add(piece.length)
     }
     await ahead.end()
     await writer.close()
+    if (sums !== undefined) await saveBeside(file, sums, store, tally, signal)
   } catch (error) {
     await writer.abort().catch(() => {})
     throw error
   }
   tally.fileDone()
+}
+
+/** What TensorFlow puts beside the tensors: their index, and the file that names what was saved last. */
+async function saveBeside(
+  file: CheckpointFile,
+  { crcs }: TensorSums,
+  store: Store,
+  tally: CheckpointTally,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  try {
+    for (const [key, bytes] of [
+      [indexKey(file), indexFile(file, crcs)],
+      [stateKey(file), stateText(file)],
+    ] as const) {
+      await store.put(key, bytes, signal === undefined ? {} : { signal })
+      tally.add(0, bytes.length)
+    }
+  } catch (error) {
+    // Tensors without their index are no file.
+    for await (const _ of store.delete([file.key, indexKey(file)]));
+    throw error
+  }
 }
 
 async function* inOrder<T>(items: Iterable<T>): AsyncGenerator<T> {

@@ -14,6 +14,8 @@ export interface CheckpointFile {
   readonly tensors: readonly TensorSpec[]
   /** Of the tensors alone. */
   readonly bytes: number
+  /** `bundle`: TensorFlow's, with an index beside it. Absent: docs/formats/checkpoint.md. */
+  readonly layout?: 'bundle'
 }
 
 export interface Parallelism {

@@ -8,6 +8,7 @@ import { readReports } from '../benchmark/dlio/dl-driver/read-reports.ts'
 import { aggregate, csvOf, mlperfReport, type RankReport, rankReport } from '../benchmark/dlio/dl-driver/reports.ts'
 import { planRun } from '../benchmark/dlio/plan.ts'
 import { meanOf } from '../benchmark/dlio/run/distribution.ts'
+import { despiteHeldThreads } from '../benchmark/dlio/run/held-threads.ts'
 import { type RankFigures, runWorkload } from '../benchmark/dlio/run/index.ts'
 import type { ResolvedConfig } from '../benchmark/dlio/types.ts'
 import { discoverRank } from '../distributed/rank.ts'
@@ -38,6 +39,9 @@ interface Flags {
   readonly strictAu?: boolean
   readonly gpus?: boolean
   readonly useRealGpus?: boolean
+  readonly filelist?: string
+  readonly startAtEpoch?: string
+  readonly shardStrategy?: 'interleaved' | 'contiguous' | 'hash'
   readonly progress?: boolean
 }
 
@@ -79,6 +83,14 @@ export function runCommand(name: 'run' | 'legacy' = 'run'): Command {
     .option('--strict-au', 'fail below the AU that the config asks for')
     .option('--gpus', 'refused: computation is simulated')
     .option('--use-real-gpus', 'refused: computation is simulated')
+    .option('--filelist <file>', 'refused: the names of files follow from the config')
+    .option('--start-at-epoch <time>', 'refused: ranks begin together')
+    .addOption(
+      flag('--shard-strategy <name>', 'how samples are dealt to ranks; others than contiguous are refused', {
+        choices: ['interleaved', 'contiguous', 'hash'],
+        shown: 'contiguous',
+      }),
+    )
     .option('--progress', 'draw progress although stderr is no terminal')
     .addHelpText('after', HELP)
     .addHelpText(
@@ -89,10 +101,7 @@ export function runCommand(name: 'run' | 'legacy' = 'run'): Command {
 }
 
 async function runConfig(overrides: readonly string[], flags: Flags, name: 'run' | 'legacy'): Promise<void> {
-  if (flags.gpus === true || flags.useRealGpus === true)
-    throw new HeadraceError('E_UNSUPPORTED', 'computation is simulated: no GPU is used', {
-      hint: 'leave --gpus and --use-real-gpus away',
-    })
+  refuseOthers(flags)
   announceRank(flags)
   const info = discoverRank()
   const { accelerators } = flags
@@ -107,21 +116,41 @@ async function runConfig(overrides: readonly string[], flags: Flags, name: 'run'
   const requests = Math.max(1, Math.min(flags.poolSize ?? 16, Math.floor((flags.maxInflight ?? 64) / threads)))
   const meter = new RunMeter(info.rank === 0, flags.progress === true)
   let figures: RankFigures | undefined
-  await runWorkload(resolved, {
-    ...given({ timeout: flags.timeout, coordinator: flags.coordinator }),
-    requests,
-    calibrate: false,
-    signal: interrupted,
-    onProgress: (at) => meter.show(at),
-    onRank: (own) => {
-      figures = own
-    },
-  }).finally(() => meter.clear())
+  await despiteHeldThreads(() =>
+    runWorkload(resolved, {
+      ...given({ timeout: flags.timeout, coordinator: flags.coordinator }),
+      requests,
+      calibrate: false,
+      signal: interrupted,
+      onProgress: (at) => meter.show(at),
+      onRank: (own) => {
+        figures = own
+      },
+    }),
+  ).finally(() => meter.clear())
   if (figures === undefined) return
   const report = rankReport(workload, figures, meanOf(workload.train.computationTime))
   if (flags.results !== undefined) await keep(flags.results, report)
   if (info.rank === 0) tell(resolved, flags, figures, report)
   if (flags.strictAu === true && !report.metrics.au_pass) process.exitCode = EXIT.failed
+}
+
+/** Flags of dl-driver's that ask for what is not done here. */
+function refuseOthers({ gpus, useRealGpus, filelist, startAtEpoch, shardStrategy = 'contiguous' }: Flags): void {
+  const refuse = (message: string, hint: string): never => {
+    throw new HeadraceError('E_UNSUPPORTED', message, { hint })
+  }
+  if (gpus === true || useRealGpus === true)
+    refuse('computation is simulated: no GPU is used', 'leave --gpus and --use-real-gpus away')
+  if (filelist !== undefined)
+    refuse('--filelist: files are those that the config names', 'a set is described by its dataset keys')
+  if (startAtEpoch !== undefined)
+    refuse('--start-at-epoch: ranks wait for each other, and begin together', 'leave it away')
+  if (shardStrategy !== 'contiguous')
+    refuse(
+      `--shard-strategy ${shardStrategy}: each rank reads samples that follow one another`,
+      'reader.shuffle: true deals them in any order',
+    )
 }
 
 /** What a launcher would say; --rank and --world-size go together. */

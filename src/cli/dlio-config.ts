@@ -6,6 +6,7 @@ import type { Profile, ResolvedConfig, Warning } from '../benchmark/dlio/types.t
 import { formatBytes } from '../bytes.ts'
 import { show } from '../checks.ts'
 import { HeadraceError } from '../errors.ts'
+import type { DataSetSpec } from '../generate/types.ts'
 import { flag } from './flags.ts'
 import { oneLine, print, printFacts, printJson } from './run.ts'
 import { count, given } from './values.ts'
@@ -16,6 +17,7 @@ export interface ConfigFlags {
   readonly configName?: string
   readonly config?: string
   readonly profile: Profile
+  readonly naming: DataSetSpec['naming']
   readonly cfg?: 'job' | 'hydra' | 'all'
   readonly multirun?: boolean
 }
@@ -30,6 +32,9 @@ export function withConfigFlags(command: Command): Command {
     .addOption(
       flag('--profile <name>', 'whose behaviour holds where DLIOs differ', { choices: PROFILES, default: 'default' }),
     )
+    .addOption(
+      flag('--naming <name>', 'whose names data files have', { choices: ['dlio', 'dl-driver'], default: 'dlio' }),
+    )
     .addOption(flag('--cfg <part>', 'print the config and end', { choices: ['job', 'hydra', 'all'] }))
     .addOption(new Option('-m, --multirun', 'run a sweep').hideHelp())
 }
@@ -37,14 +42,14 @@ export function withConfigFlags(command: Command): Command {
 /** The config that overrides and flags name. */
 export async function configOf(
   overrides: readonly string[],
-  { configDir, configName, config, profile, multirun }: ConfigFlags,
-  more: Pick<ResolveOptions, 'ranks' | 'dialect' | 'naming'> = {},
+  { configDir, configName, config, profile, naming, multirun }: ConfigFlags,
+  more: Pick<ResolveOptions, 'ranks'> = {},
 ): Promise<ResolvedConfig> {
   if (multirun === true)
     throw new HeadraceError('E_USAGE', '--multirun: sweeps are not run', {
       hint: 'run the command once for each value',
     })
-  return resolveConfig({ overrides, profile, ...given({ configDir, configName, file: config }), ...more })
+  return resolveConfig({ overrides, profile, naming, ...given({ configDir, configName, file: config }), ...more })
 }
 
 /** `--cfg`, as Hydra prints it: before interpolations. */

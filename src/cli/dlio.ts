@@ -1,5 +1,6 @@
 import { Command } from 'commander'
 import { postprocess } from '../benchmark/dlio/postprocess/postprocess.ts'
+import { despiteHeldThreads } from '../benchmark/dlio/run/held-threads.ts'
 import { type RunOptions, runWorkload } from '../benchmark/dlio/run/index.ts'
 import { discoverRank } from '../distributed/rank.ts'
 import { HeadraceError } from '../errors.ts'
@@ -58,7 +59,7 @@ export function dlioCommand(): Command {
     .addOption(
       flag('--hold-bytes <bytes>', 'files that a rank keeps under read_type: memory', {
         parse: size,
-        shown: 'half of what is free',
+        shown: 'its share of half of what is free',
       }),
     )
     .option('--verify', 'compare each sample with what was generated')
@@ -75,8 +76,8 @@ export function dlioCommand(): Command {
 }
 
 async function run(overrides: readonly string[], flags: Flags): Promise<void> {
-  const { ranks, config, configDir, configName, profile, cfg, multirun, json, progress, calibration, ...options } =
-    flags
+  const { ranks, config, configDir, configName, profile, naming, cfg, multirun, json, ...rest } = flags
+  const { progress, calibration, ...options } = rest
   const info = discoverRank()
   if (ranks !== undefined && ranks > 1 && info.source === 'none') return startAll(ranks)
   if (ranks !== undefined && ranks !== info.worldSize)
@@ -92,17 +93,19 @@ async function run(overrides: readonly string[], flags: Flags): Promise<void> {
   }
   if (talks) printWarnings(resolved.warnings)
   const meter = new RunMeter(talks, progress === true)
-  const report = await runWorkload(resolved, {
-    ...given(options),
-    calibrate: calibration !== false,
-    signal: interrupted,
-    onProgress: (at) => meter.show(at),
-    onLine: (text) => {
-      if (json === true) return
-      meter.clear()
-      for (const line of text.split('\n')) print(line)
-    },
-  }).finally(() => meter.clear())
+  const report = await despiteHeldThreads(() =>
+    runWorkload(resolved, {
+      ...given(options),
+      calibrate: calibration !== false,
+      signal: interrupted,
+      onProgress: (at) => meter.show(at),
+      onLine: (text) => {
+        if (json === true) return
+        meter.clear()
+        for (const line of text.split('\n')) print(line)
+      },
+    }),
+  ).finally(() => meter.clear())
   if (report === undefined) return
   if (json === true) printJson(report)
   else showReport(report)

@@ -43,7 +43,7 @@ const DTYPES: readonly DType[] = [
   'bool',
 ]
 
-const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'lzf', 'bz2', 'zip', 'xz']
+const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'lzf', 'bz2', 'zip', 'xz', 'snappy']
 
 interface SetFlags {
   format?: FormatName

@@ -68,6 +68,7 @@ export function printHint(hint: string | undefined): void {
     .replace('without recursive', 'without -r')
     .replace('a larger ringBytes or ', '')
     .replace('batchSize', '--batch')
+    .replace('the option timeout', '--timeout')
   process.stderr.write(`hint: ${text}\n`)
 }
 

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { finiteNumber, knownOptions, oneOf, show } from '../checks.ts'
 import { HeadraceError, throwIfAborted } from '../errors.ts'
 import { type Collective, MAX_PAYLOAD, NOTHING } from './frame.ts'
@@ -84,6 +85,7 @@ export class RankCommunicator implements Communicator, Receiver {
   /** Numbers of barriers that all others have come to, before this rank does. */
   readonly #early = new Set<number>()
   #failure: HeadraceError | undefined
+  readonly #broken = new AbortController()
   #leaving: Promise<void> | undefined
 
   constructor(place: RankPlace, uplink: Uplink, onFailure?: FailureListener) {
@@ -94,7 +96,13 @@ export class RankCommunicator implements Communicator, Receiver {
     this.hosts = place.hosts
     this.#uplink = uplink
     this.#onFailure = onFailure
+    // Everything that is under way may listen.
+    setMaxListeners(0, this.#broken.signal)
     uplink.deliver(this)
+  }
+
+  get broken(): AbortSignal {
+    return this.#broken.signal
   }
 
   async barrier(options: CollectiveOptions = {}): Promise<void> {
@@ -169,6 +177,7 @@ export class RankCommunicator implements Communicator, Receiver {
     this.#failure = new HeadraceError('E_PEER', reason, { ranks: [rank] })
     for (const [sequence, call] of this.#calls) this.#settle(sequence, call).reject(this.#failure)
     this.#onFailure?.(rank, reason, isOwn)
+    this.#broken.abort(this.#failure)
   }
 
   #settle(sequence: number, call: Call): Call {

@@ -18,6 +18,8 @@ export interface Communicator {
   readonly localSize: number
   /** Names of the hosts, one a rank. */
   readonly hosts: readonly string[]
+  /** Fires when no call can succeed any more; its reason is the E_PEER that calls reject with. */
+  readonly broken: AbortSignal
   barrier(options?: CollectiveOptions): Promise<void>
   /** Element by element, on every rank the same. */
   allReduce(values: Float64Array, op: ReduceOp, options?: CollectiveOptions): Promise<Float64Array>

@@ -31,6 +31,7 @@ const ASKS: Asked = {
   dataSets: (value) => value > 1,
   columns: (value) => value.length > 0,
   rowGroupSize: () => true,
+  rowsAtOnce: () => true,
   zip64: (value) => value !== 'always',
   pictures: (value) => value !== 'encoded',
 }

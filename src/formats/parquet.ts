@@ -1,10 +1,11 @@
 import { checkLayout, refuseOptions } from './layout.ts'
+import { expectedRecord } from './parquet/expected-record.ts'
 import { inspectParquet } from './parquet/inspect.ts'
 import { openRows } from './parquet/reader.ts'
 import { describe, writeParquet } from './parquet/writer.ts'
 import type { FileLayout, RecordFormat } from './types.ts'
 
-const OPTIONS = ['compression', 'compressionLevel', 'columns', 'rowGroupSize'] as const
+const OPTIONS = ['compression', 'compressionLevel', 'columns', 'rowGroupSize', 'rowsAtOnce'] as const
 
 function check(layout: FileLayout): void {
   refuseOptions('parquet', layout.options, OPTIONS)
@@ -29,5 +30,6 @@ export const parquet: RecordFormat = {
     await writeParquet(sink, layout, content)
   },
   open: (source, layout) => openRows(source, layout),
+  expected: expectedRecord,
   inspect: (source) => inspectParquet(source),
 }

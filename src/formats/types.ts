@@ -41,6 +41,8 @@ export interface FormatOptions {
   readonly columns?: readonly Column[]
   /** Parquet: rows a row group. */
   readonly rowGroupSize?: number
+  /** Parquet: rows that are written at once, as MLCommons' DLIO does; no row group reaches over them. Absent: all. */
+  readonly rowsAtOnce?: number
   /** npz. Whether members have the field for sizes beyond 4 GiB `always`, as NumPy's have, or where `needed`, as those of MLCommons' DLIO. `always` where absent. */
   readonly zip64?: 'always' | 'needed'
   /** JPEG and PNG. `raw`: the record's bytes as they are, which no decoder reads: MLCommons' DLIO. `encoded` where absent. */
@@ -148,6 +150,11 @@ export interface RecordFormat {
    * its i-th sidecar.
    */
   open(source: ByteSource, layout?: FileLayout, sidecar?: (i: number) => Promise<ByteSource>): Promise<RecordReader>
+  /**
+   * What a reader gives of a record of which `fill` makes the bytes from an offset on; undefined where it is those bytes,
+   * as in all formats without this.
+   */
+  expected?(layout: FileLayout, fill: (offset: number, target: Uint8Array) => void): Uint8Array | undefined
   /** What lies in a file of this format. E_CORRUPT for what is damaged. */
   inspect?(source: ByteSource, sidecar?: (i: number) => Promise<ByteSource>): Promise<Inspection>
 }

@@ -1,5 +1,6 @@
 import { HeadraceError } from '../errors.ts'
 import { openObjectSource } from '../formats/byte-source.ts'
+import { recordBytes } from '../formats/layout.ts'
 import { recordFormat } from '../formats/records.ts'
 import type { ByteSink, RecordFormat } from '../formats/types.ts'
 import type { Store } from '../storage/types.ts'
@@ -21,6 +22,29 @@ const LOSSY = new Set(['jpeg'])
 const PIECE = 1024 * 1024
 
 /**
+ * Where a record that was read first differs from what the set's seed makes of it; -1: nowhere.
+ */
+export function recordDifference(
+  set: DataSet,
+  format: RecordFormat,
+  file: number,
+  sample: number,
+  record: Uint8Array,
+): number {
+  const content = contentOf(set, file)
+  const expected = format.expected?.(set.file(file).layout, (offset, target) => content.fill(sample, offset, target))
+  const bytes = expected?.length ?? set.recordBytes(file)
+  const common = record.subarray(0, bytes)
+  const wrong = expected === undefined ? content.difference(sample, 0, common) : firstDifference(common, expected)
+  return wrong >= 0 || record.length === bytes ? wrong : common.length
+}
+
+function firstDifference(found: Uint8Array, expected: Uint8Array): number {
+  if (Buffer.compare(found, expected.subarray(0, found.length)) === 0) return -1
+  return found.findIndex((byte, i) => byte !== expected[i])
+}
+
+/**
  * Compares a stored file with what the set says that it holds: every record, decoded. E_NOT_FOUND where it is missing,
  * E_CORRUPT with file, sample and byte where it differs or cannot be read.
  */
@@ -37,15 +61,15 @@ export async function verifyFile(of: DataSet | DataSetSpec, index: number, store
         `${store.url}/${key} has ${reader.samples} samples, and should have ${layout.samples}`,
         { key },
       )
-    const recordBytes = set.recordBytes(index)
-    const content = contentOf(set, index)
-    const into = new Uint8Array(recordBytes)
+    const into = new Uint8Array(recordBytes(reader))
+    let bytes = 0
     for (let sample = 0; sample < layout.samples; sample++) {
       const length = await reader.read(sample, into)
-      const wrong = content.difference(sample, 0, into.subarray(0, length))
-      if (wrong >= 0 || length !== recordBytes) throw differs(store, key, sample, wrong >= 0 ? wrong : length)
+      const wrong = recordDifference(set, format, index, sample, into.subarray(0, length))
+      if (wrong >= 0) throw differs(store, key, sample, wrong)
+      bytes += length
     }
-    return { samples: layout.samples, bytes: layout.samples * recordBytes }
+    return { samples: layout.samples, bytes }
   } finally {
     await reader.close()
   }

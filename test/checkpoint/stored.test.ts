@@ -16,6 +16,7 @@ import {
 import { FileStore } from '../../src/storage/file/file.ts'
 import { MemoryStore } from '../../src/storage/memory.ts'
 import { failing } from '../storage/conformance.ts'
+import { canMount } from '../tmpfs.ts'
 import { goldenRun, specOf } from './golden.ts'
 
 let dir: string
@@ -184,15 +185,6 @@ describe('what is wrong with a file is said', () => {
     await loadCheckpoint({ url: dir, files: [file] })
   })
 })
-
-function canMount(): boolean {
-  try {
-    execFileSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', tmpdir()], { stdio: 'ignore' })
-    return true
-  } catch {
-    return false
-  }
-}
 
 describe('what cannot be done leaves nothing half done', () => {
   const big: CheckpointFile = {

@@ -87,9 +87,20 @@ test("headrace legacy reads the first form of dl-driver's configs", async () => 
   expect((JSON.parse(stdout) as RankReport).metrics.batches_processed).toBe(2)
 })
 
-test('headrace run refuses GPUs, and ranks without a way to meet', async () => {
+test.each([
+  [['--gpus'], 'no GPU is used'],
+  [['--filelist', 'x'], 'files are those that the config names'],
+  [['--start-at-epoch', '1'], 'begin together'],
+  [['--shard-strategy', 'hash'], '--shard-strategy hash'],
+])('headrace run refuses %j with a reason', async (flags, words) => {
+  const { code, stderr } = await headrace('run', '-c', place.write(), ...flags)
+  expect(code).toBe(1)
+  expect(stderr).toContain(words)
+  expect(stderr).toMatch(/\[E_UNSUPPORTED\]\nhint: /)
+})
+
+test('headrace run refuses ranks without a way to meet', async () => {
   const config = place.write()
-  expect(await headrace('run', '-c', config, '--gpus')).toMatchObject({ code: 1 })
   expect(await headrace('run', '-c', config, '--rank', '1')).toMatchObject({ code: 2 })
   expect((await headrace('run', '-c', config, '--rank', '1', '--world-size', '2')).stderr).toContain('--coordinator')
   expect(await headrace('run')).toMatchObject({ code: 2 })

@@ -1,7 +1,6 @@
 import { execFileSync } from 'node:child_process'
-import { readdirSync, readFileSync, truncateSync } from 'node:fs'
+import { readdirSync, readFileSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import type { RunReport } from '../../src/benchmark/dlio/run/index.ts'
 import { type Groups, RunPlace } from '../benchmark/dlio/run/workload.ts'
@@ -109,6 +108,22 @@ describe('headrace dlio', () => {
     expect(errors).toContain('rank 1 did not come in time')
   })
 
+  test("names files as dl-driver does where it is asked to, and reads dl-driver's own configs", async () => {
+    const { code } = await dlio({}, '--naming', 'dl-driver', '--verify')
+    expect(code).toBe(0)
+    expect(place.files().slice(0, 2)).toEqual(['train_file_000000.npz', 'train_file_000001.npz'])
+    const config = join(place.folder, 'driver.yaml')
+    writeFileSync(
+      config,
+      `model: {name: driver}\nframework: jax\nworkflow: {generate_data: true}\ndataset: {data_folder: "file://${place.folder}/own", num_files_train: 6}\n` +
+        `reader: {data_loader: jax, batch_size: 2, prefetch: 3, shuffle: true}\ntrain: {epochs: 1}\noutput: {folder: ${place.out}}\n`,
+    )
+    const own = await headrace('dlio', '--config', config, '--no-calibration', '--json', '--verify')
+    expect(own.code).toBe(0)
+    expect((JSON.parse(own.stdout) as RunReport).epochs).toMatchObject([{ steps: 3, samples: 6 }])
+    expect(place.files('own')).toHaveLength(6)
+  })
+
   test('answers a query of a key', async () => {
     const { code, stdout } = await dlio({}, '++workload.workflow.query=reader.batch_size')
     expect([code, stdout]).toEqual([0, '3\n'])
@@ -118,74 +133,6 @@ describe('headrace dlio', () => {
     expect(await headrace('dlio', 'workload=nowhere')).toMatchObject({ code: 1 })
     expect((await dlio({}, '--on-error', 'skip')).code).toBe(2)
     expect((await dlio({ reader: { batch_size: 1000 } })).stderr).toContain('E_CONFIG')
-  })
-})
-
-describe('Ctrl-C', () => {
-  const long = { epochs: 500, computation_time: 0.01 }
-
-  async function interrupted(groups: Groups, phase: RegExp, ...flags: readonly string[]) {
-    const child = spawnHeadrace('dlio', '--config', place.write(groups), '--no-calibration', ...flags)
-    let text = ''
-    let errors = ''
-    child.stderr.on('data', (chunk: Buffer) => {
-      errors += chunk.toString()
-    })
-    const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
-    await new Promise<void>((resolve) => {
-      child.stdout.on('data', (chunk: Buffer) => {
-        text += chunk.toString()
-        if (phase.test(text)) resolve()
-      })
-      child.once('exit', () => resolve())
-    })
-    await sleep(20)
-    child.kill('SIGINT')
-    return { code: await ended, text, errors }
-  }
-
-  const left = () =>
-    readdirSync(place.folder, { recursive: true, encoding: 'utf8' }).filter((name) => /\.part$|\.tmp|~$/.test(name))
-
-  test('while it trains leaves files that say that they are partial', async () => {
-    const { code, errors } = await interrupted({ train: long }, /Starting block 1\n/)
-    expect(code).toBe(130)
-    expect(errors).toContain(`hint: what was done until then is in ${place.out}`)
-    expect(place.json<{ partial: string }>('summary.json').partial).toBe('the run was interrupted')
-    expect(place.log()).toContain('these outputs are partial: the run was interrupted')
-    expect(left()).toEqual([])
-  })
-
-  test('while it computes does not wait for the end of the step', async () => {
-    const { code } = await interrupted({ train: { epochs: 1, computation_time: 3600 } }, /Starting block 1\n/)
-    expect(code).toBe(130)
-    expect(place.json<{ partial: string }>('summary.json').partial).toBe('the run was interrupted')
-  })
-
-  test('while it generates leaves whole files alone', async () => {
-    const groups = { dataset: { num_files_train: 3000, record_length_bytes: 40_000 } }
-    const { code } = await interrupted(groups, /Starting data generation\n/)
-    expect(code).toBe(130)
-    expect(left()).toEqual([])
-  })
-
-  test('while it saves leaves no part of a checkpoint', async () => {
-    const groups = {
-      model: { name: 'large', model_size_bytes: 2e9 },
-      workflow: { generate_data: false, train: false, checkpoint: true },
-      checkpoint: { num_checkpoints_write: 5 },
-    }
-    const { code } = await interrupted(groups, /Starting saving checkpoint 1 /)
-    expect(code).toBe(130)
-    expect(left()).toEqual([])
-    expect(place.json<{ partial: string }>('summary.json').partial).toBe('the run was interrupted')
-  })
-
-  test('ends all ranks', async () => {
-    const { code } = await interrupted({ train: long }, /Starting block 1\n/, '--ranks', '2')
-    expect(code).toBe(130)
-    const processes = execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' })
-    expect(processes.split('\n').filter((line) => line.includes(place.folder))).toEqual([])
   })
 })
 

@@ -151,6 +151,12 @@ export function describeCommunicator(
           expect(error).toMatchObject({ code: 'E_PEER', message: `rank ${rank} ended the job: the disk is full` })
       })
 
+      test.each(culprits)('that rank %i ends the job is heard without a call', async (rank) => {
+        const { ranks } = await run(size, 'hears', String(rank))
+        const end = peer(rank, `^rank ${rank} ended the job: the disk is full$`)
+        expect(ranks).toEqual(all.map(() => ({ result: { before: false, end } })))
+      })
+
       test.each(culprits)('rank %i dies', async (dead) => {
         const { ranks, error } = await run(size, 'dies', String(dead))
         const end = peer(dead, `^rank ${dead}`, 'has gone')

@@ -133,6 +133,16 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
     return [await endOf(comm.barrier()), await endOf(comm.allReduce(new Float64Array(1), 'sum'))]
   },
 
+  /** One rank ends the job while the others do something else. */
+  hears: async (comm, rank) => {
+    await comm.barrier()
+    const before = comm.broken.aborted
+    const heard = new Promise((resolve) => comm.broken.addEventListener('abort', resolve, { once: true }))
+    if (comm.rank === Number(rank)) await sleep(200).then(() => comm.abort('the disk is full'))
+    await Promise.race([heard, sleep(5000)])
+    return { before, end: await endOf(Promise.reject(comm.broken.reason ?? new Error('it was not heard'))) }
+  },
+
   dies: async (comm, rank) => {
     await comm.barrier()
     if (comm.rank === Number(rank)) process.kill(process.pid, 'SIGKILL')

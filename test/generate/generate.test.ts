@@ -259,6 +259,38 @@ describe('verifyFile', () => {
     await expect(verifyFile({ ...spec, filesTrain: 3 }, 2, store)).rejects.toEqual(failing('E_NOT_FOUND', 'img_2_of_3'))
   })
 
+  test('knows what columns of Parquet are read as: texts, flags, and those that are read alone', async () => {
+    const folder = await temporary()
+    const columns = [
+      { name: 'text', dtype: 'string', size: 1, read: true },
+      { name: 'left', dtype: 'float32', size: 3, read: false },
+      { name: 'flag', dtype: 'bool', size: 5, read: true },
+      { name: 'raw', dtype: 'binary', size: 7, read: true },
+    ]
+    const record = { kind: 'length', bytes: 16, stdev: 0 } as const
+    const spec = setSpec({
+      url: folder,
+      format: 'parquet',
+      filesTrain: 2,
+      samplesPerFile: 30,
+      record,
+      options: { columns },
+    })
+    await generate(spec, { threads: 1 })
+    const store = await openStore(folder)
+    const found = await verifyFile(spec, 1, store)
+    expect(found.samples).toBe(30)
+    // `text_` and up to ten digits, five flags, seven bytes.
+    expect(found.bytes).toBeGreaterThan(30 * (5 + 8 + 5 + 7))
+    expect(found.bytes).toBeLessThanOrEqual(30 * (5 + 10 + 5 + 7))
+    const all = columns.map((column) => ({ ...column, read: true }))
+    expect((await verifyFile({ ...spec, options: { columns: all } }, 0, store)).samples).toBe(30)
+    await expect(verifyFile({ ...spec, seed: 11 }, 0, store)).rejects.toMatchObject({
+      code: 'E_CORRUPT',
+      details: { key: 'train/img_0_of_2.parquet', sample: 0, offset: expect.any(Number) },
+    })
+  })
+
   test('tells content of another seed', async () => {
     const folder = await temporary()
     const spec = setSpec({ url: folder, format: 'tfrecord', samplesPerFile: 2 })

@@ -44,6 +44,8 @@ describe(`h5py and our HDF5${h5py === undefined ? ` ${absent('numpy', 'h5py')}` 
     ['uint8', [64, 64], { chunkDims: [1, 1, 64] }],
     ['uint8', [16, 16], { maxShape: [32, 32] }],
     ['float32', [100, 90], { compression: 'gzip', compressionLevel: 3 }],
+    ['float32', [100, 90], { compression: 'lzf' }],
+    ['uint8', [64, 64], { compression: 'lzf', chunkDims: [20, 64, 64] }],
   ]
 
   it.skipIf(h5py === undefined).each(written)('it reads what we write: %s %j %j', async (dtype, shape, options) => {
@@ -81,6 +83,8 @@ describe(`h5py and our HDF5${h5py === undefined ? ` ${absent('numpy', 'h5py')}` 
     { dtype: 'int32', shape: [50, 60, 70], compression: 'gzip', shuffle: true },
     { dtype: 'int32', shape: [50, 60, 70], chunks: [50, 60, 70], compression: 'gzip' },
     { dtype: 'int32', shape: [50, 60, 70], chunks: [7, 9, 70], fletcher32: true },
+    { dtype: 'int32', shape: [50, 60, 70], compression: 'lzf' },
+    { dtype: 'int32', shape: [50, 60, 70], chunks: [50, 60, 70], compression: 'lzf', shuffle: true },
     { dtype: 'float32', shape: [12, 40, 30], libver: 'earliest' },
     { dtype: 'float32', shape: [12, 40, 30], libver: 'earliest', compression: 'gzip' },
     { dtype: '>i4', shape: [12, 40, 30] },

@@ -356,35 +356,38 @@ describe.skipIf(refused)(
 
 /** Files of sysfs, which no user can write and no kernel reads around a cache that they are not in. */
 const NOTES = '/sys/kernel/notes'
-describe.skipIf(!fs.existsSync(NOTES))('a file system that refuses O_DIRECT', () => {
-  const notes = () => fs.readFileSync(NOTES)
+describe.skipIf(!fs.existsSync(NOTES))(
+  'a file system that refuses O_DIRECT (where sysfs has notes of the kernel)',
+  () => {
+    const notes = () => fs.readFileSync(NOTES)
 
-  test('is E_UNSUPPORTED that names the path and says what to do', async () => {
-    const store = new DirectStore('/sys/kernel')
-    const error = await store.get('notes').catch((reason: unknown) => reason)
-    expect(error).toEqual(failing('E_UNSUPPORTED', 'cannot read "notes"', NOTES, 'refuses O_DIRECT'))
-    expect(error).toMatchObject({ details: { hint: 'use file://, or the option fallback=buffered', path: NOTES } })
-    expect(store.report().direct.reads + store.report().buffered.reads).toBe(0)
-  })
-
-  test('is read through the page cache where that is allowed, and counted', async () => {
-    const store = new DirectStore('/sys/kernel', { fallback: 'buffered' })
-    expect(same((await store.get('notes'))?.data, notes())).toBe(true)
-    expect(same((await store.get('notes', { range: { offset: 3, length: 9 } }))?.data, notes().subarray(3, 12))).toBe(
-      true,
-    )
-    expect(store.report()).toEqual({
-      direct: { reads: 0, readBytes: 0, writes: 0, writtenBytes: 0 },
-      buffered: {
-        reads: 2,
-        readBytes: notes().length + 9,
-        writes: 0,
-        writtenBytes: 0,
-        reason: expect.stringContaining('refuses O_DIRECT'),
-      },
+    test('is E_UNSUPPORTED that names the path and says what to do', async () => {
+      const store = new DirectStore('/sys/kernel')
+      const error = await store.get('notes').catch((reason: unknown) => reason)
+      expect(error).toEqual(failing('E_UNSUPPORTED', 'cannot read "notes"', NOTES, 'refuses O_DIRECT'))
+      expect(error).toMatchObject({ details: { hint: 'use file://, or the option fallback=buffered', path: NOTES } })
+      expect(store.report().direct.reads + store.report().buffered.reads).toBe(0)
     })
-  })
-})
+
+    test('is read through the page cache where that is allowed, and counted', async () => {
+      const store = new DirectStore('/sys/kernel', { fallback: 'buffered' })
+      expect(same((await store.get('notes'))?.data, notes())).toBe(true)
+      expect(same((await store.get('notes', { range: { offset: 3, length: 9 } }))?.data, notes().subarray(3, 12))).toBe(
+        true,
+      )
+      expect(store.report()).toEqual({
+        direct: { reads: 0, readBytes: 0, writes: 0, writtenBytes: 0 },
+        buffered: {
+          reads: 2,
+          readBytes: notes().length + 9,
+          writes: 0,
+          writtenBytes: 0,
+          reason: expect.stringContaining('refuses O_DIRECT'),
+        },
+      })
+    })
+  },
+)
 
 /** ramfs refuses; mounting one needs root. */
 describe('writing to a file system that refuses O_DIRECT', () => {

@@ -1,4 +1,5 @@
 import { memorySource } from '../byte-source.ts'
+import { forget, keep, touch } from '../kept.ts'
 import { Milestones } from '../milestones.ts'
 import type { ByteSource } from '../types.ts'
 import { type Codec, openText, type TextStream } from './codec.ts'
@@ -60,8 +61,8 @@ class Lines {
 /** Rows of a text, compressed or not, any of them in any order. */
 export class TextRows {
   readonly facts: TextFacts
-  readonly #source: ByteSource
-  readonly #codec: Codec
+  #source: ByteSource
+  #codec: Codec
   readonly #milestones: Milestones
   #lines: Lines | undefined
   /** The row that `#lines` gives next. */
@@ -103,8 +104,21 @@ export class TextRows {
     }
     if (begun < bytes) milestones.note(rows++, begun)
     const facts = { rows, columns: rows === 0 ? 0 : columns + 1, begins }
-    const text = kept === undefined ? source : memorySource(source.name, Buffer.concat(kept))
-    return new TextRows(text, kept === undefined ? codec : 'none', milestones, facts)
+    const found = new TextRows(source, codec, milestones, facts)
+    if (kept !== undefined) found.#hold(Buffer.concat(kept))
+    return found
+  }
+
+  /** Reads from memory from now on, as long as there is room for it. */
+  #hold(text: Uint8Array): void {
+    const [source, codec] = [this.#source, this.#codec]
+    this.#source = memorySource(source.name, text)
+    this.#codec = 'none'
+    keep(this, text.length, () => {
+      this.#endLines()
+      this.#source = source
+      this.#codec = codec
+    })
   }
 
   /** Gives row `row` to the parser. */
@@ -115,26 +129,34 @@ export class TextRows {
   }
 
   close(): void {
+    this.#endLines()
+    forget(this)
+  }
+
+  #endLines(): void {
     this.#lines?.close()
     this.#lines = undefined
   }
 
   async #read(row: number, parser: RowParser): Promise<void> {
+    touch(this)
     const { index, offset } = this.#codec === 'none' ? this.#milestones.before(row) : { index: 0, offset: 0 }
     if (this.#lines === undefined || this.#row > row || this.#row < index) {
-      this.close()
+      this.#endLines()
       this.#lines = new Lines(
         this.#codec === 'none' ? textFrom(this.#source, offset) : await openText(this.#source, this.#codec),
       )
       this.#row = index
     }
+    // What is given up meanwhile for want of room is read to the end of this row.
+    const lines = this.#lines
     try {
-      for (; this.#row < row; this.#row++) await this.#lines.line(undefined)
-      await this.#lines.line((bytes) => parser.push(bytes))
+      for (let next = this.#row; next < row; next++) await lines.line(undefined)
+      await lines.line((bytes) => parser.push(bytes))
       parser.end()
-      this.#row++
+      if (this.#lines === lines) this.#row = row + 1
     } catch (error) {
-      this.close()
+      this.#endLines()
       throw error
     }
   }

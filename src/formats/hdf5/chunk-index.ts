@@ -39,7 +39,7 @@ export function chunkSizeBytes(chunkBytes: number): number {
 
 /** Bytes of an element. */
 function elementBytesOf({ chunk }: DataSet): number {
-  return chunk?.gzip === undefined ? 8 : 8 + chunkSizeBytes(chunk.bytes) + 4
+  return chunk?.filter === undefined ? 8 : 8 + chunkSizeBytes(chunk.bytes) + 4
 }
 
 function elementCount(dataSet: DataSet): number {
@@ -58,7 +58,7 @@ export function fixedArrayHeader(dataSet: DataSet, block: number): Uint8Array {
   const fields = new FieldWriter()
     .ascii('FAHD')
     .uint(0, 1)
-    .uint(dataSet.chunk?.gzip === undefined ? 0 : 1, 1)
+    .uint(dataSet.chunk?.filter === undefined ? 0 : 1, 1)
     .uint(elementBytesOf(dataSet), 1)
     .uint(PAGE_BITS, 1)
     .uint(elementCount(dataSet), 8)
@@ -79,7 +79,7 @@ function* elements(grid: readonly number[], most: readonly number[], chunks: rea
 /** `chunks`: of those that are there, in row-major order. */
 export function fixedArrayBlock(dataSet: DataSet, header: number, chunks: readonly ChunkPlace[]): Uint8Array {
   const { chunk, shape, maxShape } = dataSet
-  const filtered = chunk?.gzip !== undefined
+  const filtered = chunk?.filter !== undefined
   const most = chunkGrid(dataSet, maxShape)
   const count = product(most)
   const start = new FieldWriter()

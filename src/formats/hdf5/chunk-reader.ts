@@ -1,3 +1,4 @@
+import { forget, keep, touch } from '../kept.ts'
 import { corrupt } from '../layout.ts'
 import type { ByteSource } from '../types.ts'
 import { copyBox, gridPlaces } from './box.ts'
@@ -51,6 +52,13 @@ export class ChunkReader {
     return table && new ChunkReader(source, dataSet, storage.chunk, table)
   }
 
+  /** Gives memory back. */
+  close(): void {
+    this.#kept.clear()
+    this.#keptBytes = 0
+    forget(this)
+  }
+
   /** Fills `target` with the elements of one sample. */
   async read(sample: number, target: Uint8Array): Promise<void> {
     const { shape, filters } = this.#dataSet
@@ -62,6 +70,7 @@ export class ChunkReader {
       const count = wanted.corner.map((at, i) => Math.min(this.#chunk[i + 1] as number, (shape[i + 1] as number) - at))
       copyBox(from, to, [1, ...count], this.#dataSet.itemBytes)
     }
+    touch(this)
     const missing: Wanted[] = []
     for (const wanted of this.#wanted(row)) {
       const kept = this.#kept.get(wanted.index)
@@ -153,5 +162,6 @@ export class ChunkReader {
       this.#kept.delete(oldest)
       this.#keptBytes -= bytes.length
     }
+    keep(this, this.#keptBytes, () => this.close())
   }
 }

@@ -21,9 +21,11 @@ export interface Chunk {
   readonly shape: readonly number[]
   /** Bytes, also of a chunk that reaches beyond the data set. */
   readonly bytes: number
-  /** zlib's level, where chunks are compressed. */
-  readonly gzip?: number
+  /** How chunks are compressed, where they are. */
+  readonly filter?: ChunkFilter
 }
+
+export type ChunkFilter = { readonly kind: 'gzip'; readonly level: number } | { readonly kind: 'lzf' }
 
 /** What HDF5 can hold in one chunk is below 4 GiB; one is in memory as a whole here. */
 const MAX_CHUNK = 256 * 1024 * 1024
@@ -51,8 +53,8 @@ function partShape(shape: readonly number[], dataSets: number): readonly number[
 
 function chunkOf({ options, dtype }: FileLayout, shape: readonly number[], maxShape: readonly number[]) {
   const { chunkDims = [], compression = 'none', compressionLevel = GZIP_LEVEL } = options
-  if (compression !== 'none' && compression !== 'gzip')
-    refuse(`compression ${show(compression)}; there are "none" and "gzip"`)
+  if (compression !== 'none' && compression !== 'gzip' && compression !== 'lzf')
+    refuse(`compression ${show(compression)}; there are "none", "gzip" and "lzf"`)
   if (!Number.isInteger(compressionLevel) || compressionLevel < 0 || compressionLevel > 9)
     refuse(`the level of gzip is an integer from 0 to 9, but got ${show(compressionLevel)}`)
   const resizable = maxShape.some((axis, i) => axis !== shape[i])
@@ -63,7 +65,9 @@ function chunkOf({ options, dtype }: FileLayout, shape: readonly number[], maxSh
     refuse(`chunks of ${show(dims)} do not fit a data set of ${show(shape)}`, 'the first axis is that of the samples')
   const bytes = product(dims) * itemSize(dtype)
   if (bytes > MAX_CHUNK) refuse(`a chunk of ${bytes} bytes; at most ${MAX_CHUNK}`)
-  return { shape: dims, bytes, ...(compression === 'gzip' ? { gzip: compressionLevel } : {}) }
+  if (compression === 'none') return { shape: dims, bytes }
+  const filter: ChunkFilter = compression === 'gzip' ? { kind: 'gzip', level: compressionLevel } : { kind: 'lzf' }
+  return { shape: dims, bytes, filter }
 }
 
 /** The arrays that hold a file's records, in DLIO's order; its `labels` come last. E_CONFIG for what HDF5 cannot hold. */

@@ -1,15 +1,18 @@
 import { promisify } from 'node:util'
 import { inflate } from 'node:zlib'
+import { lzfDecompressed } from './lzf.ts'
 import type { Filter } from './messages.ts'
 
-const DEFLATE = 1
-const SHUFFLE = 2
+/** Numbers of filters: HDF5's own, and that of h5py. */
+export const FILTER = { deflate: 1, shuffle: 2, lzf: 32_000 } as const
+
+const UNDONE: readonly number[] = Object.values(FILTER)
 
 const inflated = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(inflate)
 
 /** Whether all filters can be undone here. */
 export function canUndo(filters: readonly Filter[]): boolean {
-  return filters.every(({ id }) => id === DEFLATE || id === SHUFFLE)
+  return filters.every(({ id }) => UNDONE.includes(id))
 }
 
 /** The `bytes` of a chunk as they were before the filters; `skipped` has a bit for each that was left out. */
@@ -23,7 +26,8 @@ export async function undoFilters(
   for (let i = filters.length - 1; i >= 0; i--) {
     const filter = filters[i] as Filter
     if ((skipped / 2 ** i) & 1) continue
-    if (filter.id === DEFLATE) chunk = await inflated(chunk, { maxOutputLength: bytes })
+    if (filter.id === FILTER.deflate) chunk = await inflated(chunk, { maxOutputLength: bytes })
+    else if (filter.id === FILTER.lzf) chunk = lzfDecompressed(chunk, bytes)
     else chunk = unshuffled(chunk, filter.values[0] ?? 1)
   }
   return chunk

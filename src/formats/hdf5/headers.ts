@@ -1,8 +1,9 @@
 import { type DType, itemSize } from '../../dtype.ts'
 import { type ChunkPlace, indexOf, log2, PAGE_BITS } from './chunk-index.ts'
-import type { Chunk, DataSet } from './data-sets.ts'
+import type { Chunk, ChunkFilter, DataSet } from './data-sets.ts'
 import { datatypeMessage } from './datatype.ts'
 import { FieldWriter, UNDEFINED_ADDRESS } from './fields.ts'
+import { FILTER } from './filters.ts'
 import { lookup3 } from './lookup3.ts'
 
 /** The headers of a file, as HDF5 1.10 and later write them with `libver='latest'`. */
@@ -121,7 +122,7 @@ function layoutMessage(dataSet: DataSet, target: LayoutTarget): Uint8Array {
   if (chunk === undefined) return new FieldWriter().bytes([4, 1]).uint(target.address, 8).uint(target.bytes, 8).take()
   const dims = [...chunk.shape, itemSize(dtype)]
   const dimBytes = dimBytesOf(chunk, dtype)
-  const filteredSingle = chunk.gzip !== undefined && indexOf(dataSet) === 'single'
+  const filteredSingle = chunk.filter !== undefined && indexOf(dataSet) === 'single'
   const fields = new FieldWriter().bytes([4, 2, filteredSingle ? 2 : 0, dims.length, dimBytes])
   for (const dim of dims) fields.uint(dim, dimBytes)
   if (indexOf(dataSet) === 'fixed-array') fields.bytes([3, PAGE_BITS])
@@ -132,19 +133,33 @@ function layoutMessage(dataSet: DataSet, target: LayoutTarget): Uint8Array {
   return fields.uint(target.address, 8).take()
 }
 
+/** Of the message of either filter. */
+const DEFLATE_BYTES = 12
+const LZF_BYTES = 26
+/** Of LibLZF, and of the filter around it, as h5py writes them. */
+const LZF_VERSIONS = [4, 0x105] as const
+
+/** One filter, which may be left out of a chunk. One that is not HDF5's own is named. */
+function filterMessage(filter: ChunkFilter, chunkBytes: number): Uint8Array {
+  const fields = new FieldWriter().bytes([2, 1])
+  if (filter.kind === 'gzip') return fields.uint(FILTER.deflate, 2).uint(1, 2).uint(1, 2).uint(filter.level, 4).take()
+  fields.uint(FILTER.lzf, 2).uint(4, 2).uint(1, 2).uint(3, 2).ascii('lzf').zeros(1)
+  for (const value of [...LZF_VERSIONS, chunkBytes]) fields.uint(value, 4)
+  return fields.take()
+}
+
 function dataSetMessages(dataSet: DataSet, target: LayoutTarget): Message[] {
   const datatype = datatypeMessage(dataSet.dtype) as Uint8Array
   const { chunk } = dataSet
   // Space is taken when data comes (late, or chunk by chunk), fill values are written where one was set.
   const fillValue = new Uint8Array([3, chunk === undefined ? 0x0a : 0x0b])
-  const deflate = new FieldWriter().bytes([2, 1]).uint(1, 2).uint(1, 2).uint(1, 2)
   return [
     [MESSAGE.dataspace, 0, dataspaceMessage(dataSet)],
     [MESSAGE.datatype, CONSTANT, datatype],
     [MESSAGE.fillValue, CONSTANT, fillValue],
-    ...(chunk?.gzip === undefined
+    ...(chunk?.filter === undefined
       ? []
-      : [[MESSAGE.filters, CONSTANT, deflate.uint(chunk.gzip, 4).take()] satisfies Message]),
+      : [[MESSAGE.filters, CONSTANT, filterMessage(chunk.filter, chunk.bytes)] satisfies Message]),
     [MESSAGE.layout, 0, layoutMessage(dataSet, target)],
   ]
 }
@@ -160,10 +175,10 @@ export function dataSetHeaderBytes(dataSet: DataSet): number {
   const bodies = [4 + 16 * shape.length, datatypeMessage(dtype)?.length ?? 0, 2]
   if (chunk === undefined) bodies.push(18)
   else {
-    const filters = chunk.gzip === undefined ? 0 : 12
     const single = indexOf(dataSet) === 'single'
-    bodies.push(5 + (shape.length + 1) * dimBytesOf(chunk, dtype) + (single ? 1 + filters : 2) + 8)
-    if (filters > 0) bodies.push(filters)
+    const sized = chunk.filter === undefined ? 0 : 8 + 4
+    bodies.push(5 + (shape.length + 1) * dimBytesOf(chunk, dtype) + (single ? 1 + sized : 2) + 8)
+    if (chunk.filter !== undefined) bodies.push(chunk.filter.kind === 'gzip' ? DEFLATE_BYTES : LZF_BYTES)
   }
   const room = Math.max(
     DATA_SET_ROOM,

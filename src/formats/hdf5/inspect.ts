@@ -6,7 +6,12 @@ import { openRecords } from './reader.ts'
 
 /** Data sets that an inspection names. */
 const SHOWN = 64
-const FILTER_NAMES: Readonly<Record<number, string>> = { 1: 'gzip', 2: 'shuffle', 3: 'fletcher32' }
+const FILTER_NAMES: Readonly<Record<number, string>> = {
+  1: 'gzip',
+  2: 'shuffle',
+  3: 'fletcher32',
+  32000: 'lzf',
+}
 
 /** What lies in the root group of an HDF5 file. */
 export async function inspectHdf5(source: ByteSource): Promise<Inspection> {

@@ -97,9 +97,11 @@ export function readFilters(message: FieldReader): Filter[] {
   if (message.uint(1) !== 2) throw new Foreign()
   return Array.from({ length: message.uint(1) }, () => {
     const id = message.uint(2)
-    if (id >= 256) throw new Foreign()
+    // Filters that are not HDF5's own are named.
+    const nameBytes = id >= 256 ? message.uint(2) : 0
     message.skip(2)
     const count = message.uint(2)
+    message.skip(nameBytes)
     return { id, values: Array.from({ length: Math.min(count, message.left) }, () => message.uint(4)) }
   })
 }

@@ -21,6 +21,7 @@ interface Part {
   readonly dtype: DType
   /** Fills `target` with its elements of one sample. */
   read(sample: number, target: Uint8Array): Promise<unknown>
+  close?(): void
 }
 
 const RECORDS = /^records_(0|[1-9]\d{0,8})$/
@@ -49,7 +50,10 @@ function recordNames(source: ByteSource, names: ReadonlySet<string>): readonly s
 /** Opens the records of a file: those of DLIO's layout by themselves, others by libhdf5. */
 export async function openRecords(source: ByteSource, layout?: FileLayout): Promise<RecordReader> {
   const parts = await ownParts(source)
-  if (parts !== undefined) return reader(source, parts, layout, async () => {})
+  if (parts !== undefined)
+    return reader(source, parts, layout, async () => {
+      for (const part of parts) part.close?.()
+    })
   const file = await openWithLibrary(source)
   try {
     return reader(source, libraryParts(source, file), layout, async () => file.close())
@@ -83,7 +87,8 @@ async function ownPart(source: ByteSource, dataSet: FoundDataSet): Promise<Part 
   }
   if (!canUndo(filters)) return undefined
   const chunks = await ChunkReader.open(source, dataSet)
-  return chunks && { name, shape, dtype, read: (sample, target) => chunks.read(sample, target) }
+  if (chunks === undefined) return undefined
+  return { name, shape, dtype, read: (sample, target) => chunks.read(sample, target), close: () => chunks.close() }
 }
 
 function libraryParts(source: ByteSource, file: LibraryFile): readonly Part[] {

@@ -5,8 +5,17 @@ import { type Spool, withSpool } from '../spool.ts'
 import type { ByteSink, Content, FileLayout } from '../types.ts'
 import { cutChunks } from './chunk-cutter.ts'
 import { type ChunkPlace, fixedArrayBlock, fixedArrayHeader } from './chunk-index.ts'
-import { type Chunk, chunkGrid, type DataSet, dataSetsOf, elementBytes, product } from './data-sets.ts'
+import {
+  type Chunk,
+  type ChunkFilter,
+  chunkGrid,
+  type DataSet,
+  dataSetsOf,
+  elementBytes,
+  product,
+} from './data-sets.ts'
 import { dataSetHeader, rootHeader, superblock } from './headers.ts'
+import { lzfCompressed } from './lzf.ts'
 import { type PlacedDataSet, type Placement, place, plainBytes } from './placement.ts'
 
 /**
@@ -19,6 +28,12 @@ const COMPRESSING = 4
 
 const deflated = promisify<Uint8Array, { level: number }, Buffer>(deflate)
 
+/** A chunk after its filter, or as it is. */
+async function packed(bytes: Uint8Array, filter: ChunkFilter | undefined): Promise<Uint8Array> {
+  if (filter?.kind === 'gzip') return deflated(bytes, { level: filter.level })
+  return (filter?.kind === 'lzf' ? lzfCompressed(bytes) : undefined) ?? bytes
+}
+
 type Chunked = DataSet & { readonly chunk: Chunk }
 
 function chunked(dataSet: DataSet): dataSet is Chunked {
@@ -28,14 +43,14 @@ function chunked(dataSet: DataSet): dataSet is Chunked {
 /** Bytes of the file; undefined where chunks are compressed. */
 export function hdf5Bytes(layout: FileLayout): number | undefined {
   const dataSets = dataSetsOf(layout)
-  if (dataSets.some(({ chunk }) => chunk?.gzip !== undefined)) return undefined
+  if (dataSets.some(({ chunk }) => chunk?.filter !== undefined)) return undefined
   return place(dataSets, plainBytes).bytes
 }
 
 /** Writes one file; E_CONFIG before the first byte where HDF5 cannot hold it. */
 export async function writeHdf5(sink: ByteSink, layout: FileLayout, content: Content): Promise<void> {
   const dataSets = dataSetsOf(layout)
-  const compressed = dataSets.some(({ chunk }) => chunk?.gzip !== undefined)
+  const compressed = dataSets.some(({ chunk }) => chunk?.filter !== undefined)
   if (!compressed) return new FileWriter(sink, place(dataSets, plainBytes), content).write()
   const most = dataSets.reduce((sum, dataSet) => sum + plainBytes(dataSet), 0)
   await withSpool(most, async (spool) => {
@@ -58,7 +73,6 @@ async function compressInto(spool: Spool, dataSets: readonly DataSet[], content:
       sizes.push(undefined)
       continue
     }
-    const { gzip: level = 0 } = dataSet.chunk
     const chunks: Compressed[] = []
     const waiting: Promise<Uint8Array>[] = []
     const next = async (): Promise<void> => {
@@ -69,7 +83,7 @@ async function compressInto(spool: Spool, dataSets: readonly DataSet[], content:
     try {
       for (const bytes of cutChunks(dataSet, content, i * partBytes(dataSet))) {
         // What compressing does not make smaller is stored as it is.
-        waiting.push(deflated(bytes, { level }).then((small) => (small.length < bytes.length ? small : bytes)))
+        waiting.push(packed(bytes, dataSet.chunk.filter).then((small) => (small.length < bytes.length ? small : bytes)))
         if (waiting.length === COMPRESSING) await next()
       }
       while (waiting.length > 0) await next()

@@ -1,5 +1,6 @@
+import { native } from '../../native.ts'
+import { forget, keep, touch } from '../kept.ts'
 import { givePiece, PIECE_BYTES, takePiece } from '../pieces.ts'
-import { copyStrided } from './strided.ts'
 
 /**
  * Arrays whose last axis counts the samples, as DLIO writes them: the elements of one sample lie `samples` apart, so that
@@ -15,9 +16,6 @@ export interface ArrayBytes {
 
 /** 32 MiB of samples are kept, so that the next ones of the file cost no reading. */
 const KEPT_BYTES = 32 * 2 ** 20
-
-/** 32 KiB of rows are near to the processor while each sample's elements are taken out of them. */
-const NEAR_BYTES = 32 * 1024
 
 interface Slab {
   readonly first: number
@@ -59,6 +57,7 @@ export class SampleLastArray {
       if (this.#slab === slab) this.#slab = undefined
       throw error
     }
+    touch(this)
     const start = (sample - first) * this.#recordBytes
     target.set(bytes.subarray(start, start + this.#recordBytes))
   }
@@ -66,6 +65,7 @@ export class SampleLastArray {
   /** Gives memory back. */
   close(): void {
     this.#slab = undefined
+    forget(this)
   }
 
   #inTurn<T>(work: () => Promise<T>): Promise<T> {
@@ -79,6 +79,8 @@ export class SampleLastArray {
     const loading = this.#inTurn(async () => {
       const slab = new Uint8Array(count * this.#recordBytes)
       await this.#gather(first, count, slab)
+      // Not where it was closed meanwhile.
+      if (this.#slab?.first === first) keep(this, slab.length, () => this.close())
       return slab
     })
     return loading
@@ -96,20 +98,12 @@ export class SampleLastArray {
   async #gatherRows(stage: Uint8Array, first: number, count: number, out: Uint8Array): Promise<void> {
     const row = this.#samples * this.#itemBytes
     const rows = Math.floor(PIECE_BYTES / row)
-    const nearRows = Math.max(1, Math.floor(NEAR_BYTES / row))
     for (let element = 0; element < this.#elements; element += rows) {
       const some = Math.min(rows, this.#elements - element)
       await this.#bytes.read(element * row, stage.subarray(0, some * row))
-      for (let near = 0; near < some; near += nearRows)
-        for (let i = 0; i < count; i++)
-          copyStrided(
-            stage.subarray(near * row + (first + i) * this.#itemBytes),
-            this.#samples,
-            out.subarray(i * this.#recordBytes + (element + near) * this.#itemBytes),
-            1,
-            this.#itemBytes,
-            Math.min(nearRows, some - near),
-          )
+      const from = stage.subarray(first * this.#itemBytes)
+      const to = out.subarray(element * this.#itemBytes)
+      native.transposeItems(from, this.#samples, to, this.#elements, some, count, this.#itemBytes)
     }
   }
 
@@ -122,7 +116,7 @@ export class SampleLastArray {
         const piece = stage.subarray(0, some * this.#itemBytes)
         await this.#bytes.read((element * this.#samples + first + done) * this.#itemBytes, piece)
         const target = out.subarray(done * this.#recordBytes + element * this.#itemBytes)
-        copyStrided(piece, 1, target, this.#elements, this.#itemBytes, some)
+        native.transposeItems(piece, some, target, this.#elements, 1, some, this.#itemBytes)
       }
     }
   }
@@ -146,33 +140,51 @@ export function interleaved(
   if (samples === 1) return (offset, target) => record(0, offset, target)
   let gathered = new Uint8Array(0)
   let whole = new Uint8Array(0)
-
-  /** Elements `start` to `end` of the array, all of them whole. */
-  const fill = (start: number, end: number, target: Uint8Array): void => {
-    // Of a range shorter than a row, only these samples have an element in it.
-    const from = end - start < samples ? start % samples : 0
-    const count = Math.min(samples, end - start)
-    const bytes = Math.ceil((end - start) / samples + 1) * itemBytes
-    if (gathered.length < bytes) gathered = new Uint8Array(bytes)
-    for (let i = 0; i < count; i++) {
-      const sample = (from + i) % samples
-      const first = Math.ceil((start - sample) / samples)
-      const some = Math.floor((end - 1 - sample) / samples) + 1 - first
-      if (some <= 0) continue
-      const run = gathered.subarray(0, some * itemBytes)
-      record(sample, first * itemBytes, run)
-      copyStrided(run, 1, target.subarray((first * samples + sample - start) * itemBytes), samples, itemBytes, some)
+  /** Less than a row: an element of each of some samples. */
+  const fillSome = (start: number, end: number, target: Uint8Array): void => {
+    for (let at = start; at < end; at++) {
+      const place = (at - start) * itemBytes
+      record(at % samples, Math.floor(at / samples) * itemBytes, target.subarray(place, place + itemBytes))
     }
+  }
+
+  /** Elements `start` to `end` of the array, all of them whole: a row has an element of each sample. */
+  const fill = (start: number, end: number, target: Uint8Array): void => {
+    const first = Math.floor(start / samples)
+    const count = Math.ceil(end / samples) - first
+    const run = count * itemBytes
+    if (gathered.length < samples * run) gathered = new Uint8Array(samples * run)
+    for (let sample = 0; sample < samples; sample++)
+      record(sample, first * itemBytes, gathered.subarray(sample * run, (sample + 1) * run))
+    /** Elements `from` to `to`, which are one row, a part of one, or some rows. */
+    const put = (from: number, to: number): void => {
+      if (from >= to) return
+      const source = gathered.subarray((from % samples) * run + (Math.floor(from / samples) - first) * itemBytes)
+      const [rows, columns] = to - from < samples ? [to - from, 1] : [samples, (to - from) / samples]
+      native.transposeItems(
+        source,
+        count,
+        target.subarray((from - start) * itemBytes),
+        samples,
+        rows,
+        columns,
+        itemBytes,
+      )
+    }
+    const whole = [Math.ceil(start / samples) * samples, Math.floor(end / samples) * samples] as const
+    put(start, whole[0])
+    put(...whole)
+    put(whole[1], end)
   }
 
   return (offset, target) => {
     const start = Math.floor(offset / itemBytes)
     const end = Math.ceil((offset + target.length) / itemBytes)
-    const exact = start * itemBytes === offset && (end - start) * itemBytes === target.length
-    if (exact && target.byteOffset % Math.min(4, itemBytes) === 0) return fill(start, end, target)
+    const filled = end - start < samples ? fillSome : fill
+    if (start * itemBytes === offset && (end - start) * itemBytes === target.length) return filled(start, end, target)
     const bytes = (end - start) * itemBytes
     if (whole.length < bytes) whole = new Uint8Array(bytes)
-    fill(start, end, whole.subarray(0, bytes))
+    filled(start, end, whole.subarray(0, bytes))
     target.set(whole.subarray(offset - start * itemBytes, offset - start * itemBytes + target.length))
   }
 }

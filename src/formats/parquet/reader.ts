@@ -1,4 +1,5 @@
 import { HeadraceError } from '../../errors.ts'
+import { forget, keep, touch } from '../kept.ts'
 import { checkSample, ofSample, roomOf } from '../layout.ts'
 import type { ByteSource, FileLayout, RecordReader } from '../types.ts'
 import { ChunkPages } from './chunk-pages.ts'
@@ -72,6 +73,7 @@ class RowReader {
   close(): void {
     this.#at = undefined
     this.#here = undefined
+    forget(this)
   }
 
   #groupOf(sample: number): number {
@@ -110,7 +112,10 @@ class RowReader {
     const at = this.#at
     try {
       const rows = await at.rows
-      if (this.#at === at) this.#here = rows
+      if (this.#at === at && this.#here !== rows) {
+        this.#here = rows
+        if (rows.kind !== 'paged') keep(this, decodedBytes(group), () => this.close())
+      } else touch(this)
       return rows
     } catch (error) {
       if (this.#at === at) this.close()

@@ -22,21 +22,25 @@ const CREATED_BY = "headrace (laid out like Arrow's)"
 interface Description {
   readonly columns: readonly ColumnPlan[]
   readonly rowGroup: number
+  /** No row group reaches over a multiple of this. */
+  readonly atOnce: number
 }
 
 /** E_CONFIG for what Parquet cannot hold. */
 export function describe(layout: FileLayout): Description {
-  const { rowGroupSize = ROW_GROUP } = layout.options
+  const { rowGroupSize = ROW_GROUP, rowsAtOnce = Number.MAX_SAFE_INTEGER } = layout.options
   if (!Number.isSafeInteger(rowGroupSize) || rowGroupSize < 1 || rowGroupSize > MAX_ROW_GROUP)
     throw new HeadraceError(
       'E_CONFIG',
       `rows a row group must be from 1 to ${MAX_ROW_GROUP}, but got ${show(rowGroupSize)}`,
     )
+  if (!Number.isSafeInteger(rowsAtOnce) || rowsAtOnce < 1)
+    throw new HeadraceError('E_CONFIG', `rows at once must be a positive integer, but got ${show(rowsAtOnce)}`)
   codecOf(layout.options)
   const columns = planColumns(layout)
   if (!Number.isSafeInteger(columnsBytes(columns) * layout.samples))
     throw new HeadraceError('E_CONFIG', `${layout.samples} rows of ${columnsBytes(columns)} bytes`)
-  return { columns, rowGroup: rowGroupSize }
+  return { columns, rowGroup: rowGroupSize, atOnce: rowsAtOnce }
 }
 
 /**
@@ -44,14 +48,14 @@ export function describe(layout: FileLayout): Description {
  * DLIO's columns, each row a record's bytes cut in their order.
  */
 export async function writeParquet(sink: ByteSink, layout: FileLayout, content: Content): Promise<void> {
-  const { columns, rowGroup } = describe(layout)
+  const { columns, rowGroup, atOnce } = describe(layout)
   const out = new Pieces(sink)
   const tools = { codec: codecOf(layout.options), out, dictionaries: new Dictionaries() }
   const values = new ColumnValues(columns, content)
   const groups: Uint8Array[] = []
   await out.put(MAGIC)
-  for (let first = 0; first < layout.samples; first += rowGroup) {
-    const rows = Math.min(rowGroup, layout.samples - first)
+  for (let first = 0, rows = 0; first < layout.samples; first += rows) {
+    rows = Math.min(rowGroup, atOnce - (first % atOnce), layout.samples - first)
     const described: Uint8Array[] = []
     let start = 0
     let plainBytes = 0

@@ -1,10 +1,16 @@
 import { readFileSync } from 'node:fs'
 import { gunzipSync } from 'node:zlib'
+import type { Profile } from '../../../src/benchmark/dlio/types.ts'
 
 /** Made by the real DLIOs: see test/fixtures/dlio/config/README.md. */
 function golden<T>(name: string): T {
   const file = new URL(`../../fixtures/dlio/config/${name}.json.gz`, import.meta.url)
   return JSON.parse(gunzipSync(readFileSync(file)).toString()) as T
+}
+
+/** Of the DLIO that made a golden. */
+export function profileOf(dlio: string): Profile {
+  return dlio.includes('v2.0') ? 'mlperf-v2' : dlio.startsWith('mlcommons') ? 'mlcommons-fork' : 'dlio'
 }
 
 export interface ExpectedCheckpoint {
@@ -47,7 +53,9 @@ export const EXPECTED = {
 }
 export const RUNS = golden<Record<string, GoldenRun>>('runs')
 export const GENERATED =
-  golden<Record<string, { readonly workload: string; readonly ranks: number; readonly exit: number }>>('gen')
+  golden<
+    Record<string, { readonly workload: string; readonly ranks: number; readonly exit: number; readonly dlio: string }>
+  >('gen')
 
 /** What Hydra 1.3.2 makes of overrides and of configs with them. */
 export const HYDRA = golden<{

@@ -6,7 +6,7 @@ import { resolveConfig } from '../../../src/benchmark/dlio/config/resolve.ts'
 import { planRun } from '../../../src/benchmark/dlio/plan.ts'
 import type { Phase, Profile, RunPlan, Workload } from '../../../src/benchmark/dlio/types.ts'
 import { failing } from '../../storage/conformance.ts'
-import { GENERATED, RUNS } from './goldens.ts'
+import { GENERATED, profileOf, RUNS } from './goldens.ts'
 
 let folder: string
 let count = 0
@@ -39,10 +39,6 @@ function shown(phases: readonly Phase[]): string[] {
         return `${phase.kind} ${phase.epoch}.${phase.number} at ${phase.step}`
     }
   })
-}
-
-function profileOf(dlio: string): Profile {
-  return dlio.includes('v2.0') ? 'mlperf-v2' : dlio.startsWith('mlcommons') ? 'mlcommons-fork' : 'dlio'
 }
 
 /** Exits of runs that failed for reasons of their own, not for their configs. */

@@ -47,7 +47,7 @@ describe('in chunks', () => {
 describe('compressed', () => {
   recordFormatConformance('hdf5', async () => hdf5, {
     ...traits,
-    options: [{ compression: 'gzip' }],
+    options: [{ compression: 'gzip' }, { compression: 'lzf' }],
     dtypes: ['uint8', 'float32', 'bool'],
     // A chunk holds several samples here.
     readBytes: (_: unknown, fileBytes: number) => fileBytes,

@@ -213,6 +213,18 @@ describe('columns of numbers', () => {
   })
 })
 
+it('ends row groups where the rows end that are written at once', async () => {
+  const options = { columns: [column('x', 'int16')], rowGroupSize: 32, rowsAtOnce: 50 }
+  const layout = layoutWith(120, 2, options)
+  const records = recordsOf(layout)
+  const { bytes } = await writeFormat(parquet, layout, contentOf(records))
+  const { parts = [] } = (await parquet.inspect?.(memorySource('file', bytes))) ?? {}
+  expect(parts.map(({ shape }) => shape?.[0])).toEqual([32, 18, 32, 18, 20])
+  expect(await recordsIn(bytes, layout)).toEqual(records)
+  const none = layoutWith(120, 2, { ...options, rowsAtOnce: 0 })
+  await expect(writeFormat(parquet, none, contentOf(records))).rejects.toEqual(failing('E_CONFIG', 'but got 0'))
+})
+
 describe('columns of other things', () => {
   const columns = [
     column('text', 'string'),

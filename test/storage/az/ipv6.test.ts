@@ -6,7 +6,7 @@ import { ScriptedServer } from '../s3/scripted-server.ts'
 const server = new ScriptedServer()
 const there = await server.start('::1').catch(() => undefined)
 
-describe.skipIf(there === undefined)('an Azure endpoint by its IPv6 address', () => {
+describe.skipIf(there === undefined)('an Azure endpoint by its IPv6 address (where there is IPv6)', () => {
   beforeAll(() =>
     server.says(({ method }) =>
       method === 'PUT'

@@ -78,7 +78,7 @@ const DEFAULTS: readonly (readonly [key: string, value: number])[] = [
 
 /** Steps between checkpoints that `checkpoint.enabled` stands for. */
 const STEPS_BETWEEN = 100
-/** Compressions that dl-driver names, and no file of DLIO's formats has. */
+/** Compressions that dl-driver names, and no file of DLIO's formats has, but for Parquet the last one. */
 const OTHER_COMPRESSIONS = ['lz4', 'zstd', 'snappy']
 
 /**
@@ -115,11 +115,16 @@ export function translated(body: MapNode, dialect: Dialect, reading: Reading): M
     tell('reader.shuffle', shuffle, 'reader.shuffle is read as file_shuffle and sample_shuffle; DLIO ignores it')
   root = withShuffle(withCheckpoints(root))
   const compression = get('dataset.compression')
-  if (compression?.kind === 'scalar' && OTHER_COMPRESSIONS.includes(String(compression.value))) {
+  const ofParquet = textAt(root, ['dataset', 'format']) === 'parquet'
+  if (
+    compression?.kind === 'scalar' &&
+    OTHER_COMPRESSIONS.includes(String(compression.value)) &&
+    !(ofParquet && compression.value === 'snappy')
+  ) {
     tell(
       'dataset.compression',
       compression,
-      `dataset.compression ${compression.value} is read as none: no format of DLIO's has it`,
+      `dataset.compression ${compression.value} is read as none: ${ofParquet ? 'parquet' : "no format of DLIO's"} has it${ofParquet ? ' not' : ''}`,
     )
     put('dataset.compression', { ...compression, value: 'none' })
   }

@@ -4,6 +4,7 @@ import { ELEMENT_NAMES, ELEMENT_TYPES } from './element-type.ts'
 import type { Behaviour } from './profiles.ts'
 import type { Section } from './section.ts'
 
+/** DLIO's names. Parquet of ours has one more. */
 const COMPRESSIONS: readonly Compression[] = ['none', 'gzip', 'lzf', 'bz2', 'zip', 'xz']
 
 /** What only some formats know. `width`: bytes of a row, where columns fix it. */
@@ -32,11 +33,28 @@ export function readFormatOptions(
       width: undefined,
     }
   if (format === 'parquet') return { options: { ...shared, ...parquet.options }, width: parquet.width }
-  return { options: shared, width: undefined }
+  const { leanZip, rawPictures } = behaviour
+  return {
+    options: {
+      ...shared,
+      ...(leanZip && format === 'npz' && { zip64: 'needed' as const }),
+      ...(rawPictures && (format === 'jpeg' || format === 'png') && { pictures: 'raw' as const }),
+    },
+    width: undefined,
+  }
 }
 
-function readCompression(section: Section, { looseEnums }: Behaviour, format: FormatName): Compression {
-  const compression = section.choice('compression', 'none', COMPRESSIONS)
+function readCompression(
+  section: Section,
+  { aliases, looseEnums, plainParquet }: Behaviour,
+  format: FormatName,
+): Compression {
+  const names = aliases ? [...COMPRESSIONS, 'snappy' as const] : COMPRESSIONS
+  const compression = section.choice('compression', 'none', names)
+  if (plainParquet && format === 'parquet' && compression !== 'none') {
+    section.warn('compression', `dataset.compression ${compression} does nothing for parquet in this DLIO`)
+    return 'none'
+  }
   if (!looseEnums || !section.has('compression')) return compression
   if (format === 'hdf5' && compression === 'none')
     throw section.error('compression', 'none: DLIO fails to write HDF5 with it', 'leave the key out')
@@ -50,7 +68,7 @@ function readCompression(section: Section, { looseEnums }: Behaviour, format: Fo
 /** Bytes of a row are known where every column has a fixed size. */
 function readParquet(
   section: Section,
-  { measuresColumns, readsAllColumns }: Behaviour,
+  { measuresColumns, readsAllColumns, batchedRowGroups }: Behaviour,
 ): { options: FormatOptions; width: number | undefined } {
   const columns = section.sections('columns').map((column): Column => {
     const found = {
@@ -67,11 +85,11 @@ function readParquet(
   if (twice !== undefined) throw section.error('columns', `has two columns ${twice.name}`)
   const rowGroupSize = section.integer('row_group_size', 1024, { min: 1 })
   section.optionalText('partition_by')
-  section.integer('generation_batch_size', 0, { min: 0 })
+  const batch = section.integer('generation_batch_size', 0, { min: 0 })
   section.boolean('use_s3dlio_gen', false)
   section.without('read_mode', 'row groups are read one by one')
   section.without('partition_by', 'files are not partitioned by a column')
-  section.without('generation_batch_size', 'generation writes row group by row group')
+  if (!batchedRowGroups) section.without('generation_batch_size', 'row_group_size says where files are cut')
   section.without('use_s3dlio_gen', 'there is one generator')
   section.close()
   const widths = columns.map(({ dtype, size }) =>
@@ -79,7 +97,11 @@ function readParquet(
   )
   const width = widths.reduce((sum, each) => sum + each, 0)
   return {
-    options: { ...(columns.length > 0 && { columns }), rowGroupSize },
+    options: {
+      ...(columns.length > 0 && { columns }),
+      rowGroupSize,
+      ...(batchedRowGroups && batch > 0 && { rowsAtOnce: batch }),
+    },
     width: measuresColumns && columns.length > 0 && Number.isFinite(width) ? width : undefined,
   }
 }

@@ -12,6 +12,14 @@ export interface Behaviour {
   readonly measuresColumns: boolean
   /** Columns with `read: false` are read as well. */
   readonly readsAllColumns: boolean
+  /** Parquet is never compressed, whatever `compression` says. */
+  readonly plainParquet: boolean
+  /** A row group of Parquet does not reach over the rows that are generated at once. */
+  readonly batchedRowGroups: boolean
+  /** Members of npz files have fields for sizes beyond 4 GiB only where they need them. */
+  readonly leanZip: boolean
+  /** JPEG and PNG files are random bytes, which no decoder reads. */
+  readonly rawPictures: boolean
   /** A data loader that is not given is the framework's own, and the reverse. DLIO's default is TensorFlow for both. */
   readonly pairsLoader: boolean
   /**
@@ -42,6 +50,10 @@ const UPSTREAM: Behaviour = {
   forkKeys: false,
   measuresColumns: false,
   readsAllColumns: true,
+  plainParquet: true,
+  batchedRowGroups: true,
+  leanZip: false,
+  rawPictures: false,
   pairsLoader: false,
   looseEnums: true,
   losesCheckpointKeys: true,
@@ -60,6 +72,10 @@ export const BEHAVIOUR: Readonly<Record<Profile, Behaviour>> = {
     forkKeys: true,
     measuresColumns: true,
     readsAllColumns: false,
+    plainParquet: false,
+    batchedRowGroups: false,
+    leanZip: false,
+    rawPictures: false,
     pairsLoader: true,
     looseEnums: false,
     losesCheckpointKeys: false,
@@ -76,6 +92,8 @@ export const BEHAVIOUR: Readonly<Record<Profile, Behaviour>> = {
   'mlcommons-fork': {
     ...UPSTREAM,
     forkKeys: true,
+    leanZip: true,
+    rawPictures: true,
     orderedPyTorch: false,
     trimsFiles: false,
     wholeFiles: true,

@@ -124,6 +124,7 @@ function readWithout(section: Section): void {
   section.without('dont_use_mmap', 'files are read, and never mapped')
   section.boolean('pin_memory', true)
   section.without('pin_memory', 'there is no accelerator to pin memory for')
+  section.without('computation_threads', 'the thread that reads a batch decodes it too')
   section.integer('write_threads', 1, { min: 1, max: 4096 })
   section.without('write_threads', 'generation uses all cores')
 }

@@ -126,6 +126,7 @@ export class Blocks {
         feed: this.#readers.feed,
         // DLIO's evaluations have no barrier.
         barrier: comm.size > 1 && training ? () => comm.barrier({ signal, timeout }) : undefined,
+        hasPeers: comm.size > 1,
         stop: new Uint32Array(stop),
         progress,
       },

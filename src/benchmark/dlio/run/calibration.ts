@@ -46,6 +46,7 @@ export async function calibrate(context: RankContext, readers: Readers): Promise
     {
       feed: readers.feed,
       barrier: comm.size > 1 ? () => comm.barrier({ signal }) : undefined,
+      hasPeers: comm.size > 1,
       stop: new Uint32Array(stop),
       progress: new Progress(),
     },

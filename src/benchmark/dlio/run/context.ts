@@ -41,7 +41,7 @@ export interface RankContext {
   readonly progress: Progress
   readonly rules: MetricRules
   readonly signal: AbortSignal
-  /** One word: not 0 ends what blocks the thread. */
+  /** One word, of STOP: not 0 ends what blocks the thread. */
   readonly stop: SharedArrayBuffer
   readonly epochs: EpochLog[]
   readonly host: HostFacts

@@ -43,6 +43,7 @@ export interface RankDigest {
   readonly faults: number
   readonly usage: readonly EpochUsage[]
   readonly deviceSource: string | undefined
+  readonly deviceUnknown: string | undefined
   readonly calibratedAu: number | undefined
   readonly spreads: Readonly<Record<SpreadColumn, HistogramData>>
 }
@@ -110,6 +111,7 @@ export function digestOf(
     faults: all.faults,
     usage: result.usage,
     deviceSource: result.deviceSource,
+    deviceUnknown: result.deviceUnknown,
     calibratedAu: result.calibratedAu,
     spreads: Object.fromEntries(SPREAD_COLUMNS.map((name) => [name, spreads[name].data()])) as Record<
       SpreadColumn,

@@ -19,6 +19,12 @@ export interface Feed {
 /** ms after which a thread that waits lets its events through: a reader may have died. */
 const PATIENCE = 250
 
+function overdue(batch: number, timeout: number, whereabouts: string): HeadraceError {
+  return new HeadraceError('E_TIMEOUT', `batch ${batch} did not come within ${timeout / 1000} s: ${whereabouts}`, {
+    hint: 'the option timeout sets how long a batch may take',
+  })
+}
+
 export interface RingFeedOptions {
   readonly ring: Ring
   /** ms that a batch may take. */
@@ -76,12 +82,7 @@ export class RingFeed implements Feed {
       const wait = ring.take(batch, native.monotonic() + PATIENCE)
       if (wait === 'ready') return this.#numbersOf(batch)
       if (wait === 'stopped') this.#stopped()
-      if (native.monotonic() - start > timeout)
-        throw new HeadraceError(
-          'E_TIMEOUT',
-          `batch ${batch} did not come within ${timeout / 1000} s: ${whereabouts()}`,
-          { hint: 'the option timeout sets how long a batch may take' },
-        )
+      if (native.monotonic() - start > timeout) throw overdue(batch, timeout, whereabouts())
     }
   }
 
@@ -91,16 +92,24 @@ export class RingFeed implements Feed {
   }
 }
 
+export interface OwnFeedOptions {
+  readonly reader: BatchReader
+  readonly slot: Uint8Array
+  /** ms that a batch may take. */
+  readonly timeout: number
+  readonly signal: AbortSignal
+  /** Says what the reader is at, for a batch that does not come. */
+  readonly whereabouts: () => string
+}
+
 /** Batches that the trainer's own thread reads, when it needs them. */
 export class OwnFeed implements Feed {
-  readonly #reader: BatchReader
-  readonly #slot: Uint8Array
+  readonly #options: OwnFeedOptions
   readonly #numbers = new Float64Array(BATCH_COLUMNS)
   #session: Session | undefined
 
-  constructor(reader: BatchReader, slot: Uint8Array) {
-    this.#reader = reader
-    this.#slot = slot
+  constructor(options: OwnFeedOptions) {
+    this.#options = options
   }
 
   async begin(session: Session): Promise<void> {
@@ -109,10 +118,30 @@ export class OwnFeed implements Feed {
 
   async take(batch: number): Promise<Float64Array> {
     if (this.#session === undefined) throw new HeadraceError('E_STATE', 'there is no session to read a batch of')
-    await this.#reader.read(this.#session, batch, this.#slot, this.#numbers)
+    const { reader, slot } = this.#options
+    await this.#inTime(batch, reader.read(this.#session, batch, slot, this.#numbers))
     this.#numbers[BATCH.ready] = native.monotonic()
     return this.#numbers
   }
 
   release(): void {}
+
+  /** What is given up goes on until its store is closed, and tells nobody. */
+  async #inTime(batch: number, reading: Promise<void>): Promise<void> {
+    const { timeout, signal, whereabouts } = this.#options
+    let timer: NodeJS.Timeout | undefined
+    let onAbort: (() => void) | undefined
+    const given = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(overdue(batch, timeout, whereabouts())), timeout)
+      onAbort = () => reject(new HeadraceError('E_CANCELLED', 'the run was stopped', { cause: signal.reason }))
+      signal.addEventListener('abort', onAbort, { once: true })
+    })
+    try {
+      await Promise.race([reading, given])
+    } finally {
+      reading.catch(() => {})
+      clearTimeout(timer)
+      if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
+    }
+  }
 }

@@ -1,9 +1,9 @@
 import { HeadraceError, reasonOf } from '../../../errors.ts'
 import { recordFormat } from '../../../formats/records.ts'
 import type { FormatName, RecordFormat } from '../../../formats/types.ts'
-import { contentOf } from '../../../generate/content.ts'
 import { DataSet } from '../../../generate/data-set.ts'
 import type { DataSetSpec } from '../../../generate/types.ts'
+import { recordDifference } from '../../../generate/verify.ts'
 import { openStoreSpec } from '../../../storage/spec.ts'
 import type { Store, StoreSpec } from '../../../storage/types.ts'
 import type { StoreOptions } from '../../../storage/url.ts'
@@ -118,7 +118,7 @@ function stored(store: Store, set: DataSet, format: RecordFormat, spec: ReaderSp
     sources: held === undefined ? sources : new HeldFiles(held).around(sources),
     meter,
     tensor,
-    inspect: verify && !LOSSY.has(format.name) ? comparing(set, store) : undefined,
+    inspect: verify && !LOSSY.has(format.name) ? comparing(set, format, store) : undefined,
   })
 }
 
@@ -149,10 +149,13 @@ function unreadable(error: unknown, url: string, sample: number, rank: number): 
 }
 
 /** Throws where a record is not what the set's seed makes of it. */
-function comparing(set: DataSet, store: Store): (file: number, sample: number, record: Uint8Array) => void {
+function comparing(
+  set: DataSet,
+  format: RecordFormat,
+  store: Store,
+): (file: number, sample: number, record: Uint8Array) => void {
   return (file, sample, record) => {
-    const expected = set.recordBytes(file)
-    const difference = record.length === expected ? contentOf(set, file).difference(sample, 0, record) : record.length
+    const difference = recordDifference(set, format, file, sample, record)
     if (difference < 0) return
     const key = set.key(file)
     throw new HeadraceError(

@@ -27,6 +27,8 @@ const COLUMNS = {
   bytes: 7,
   samples: 8,
   faults: 9,
+  /** Since when a batch is waited for, on the clock of `native.monotonic`; 0: none is. */
+  waiting: 10,
 } as const
 
 export interface RunProgress {
@@ -64,6 +66,15 @@ export class Progress {
   update(done: number, total?: number): void {
     this.#numbers[COLUMNS.done] = done
     if (total !== undefined) this.#numbers[COLUMNS.total] = total
+  }
+
+  /** The trainer waits for a batch from then on; 0: it has it. */
+  waits(since: number): void {
+    this.#numbers[COLUMNS.waiting] = since
+  }
+
+  get waitingSince(): number {
+    return this.#numbers[COLUMNS.waiting] as number
   }
 
   /** One more step, in ms; `batch`: the numbers of its slot. */

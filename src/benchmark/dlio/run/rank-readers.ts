@@ -59,7 +59,7 @@ export interface RankReaders {
 
 /** The readers of a rank, for all its epochs. `located`: the set as it lies in storage. */
 export async function rankReaders(context: RankContext, store: Store, located: DataSetSpec): Promise<RankReaders> {
-  const { workload, settings, log, comm, stop } = context
+  const { workload, settings, log, comm, stop, signal } = context
   const { data, reader, train } = workload
   const set = new DataSet(located)
   const tensor = tensorOf(workload)
@@ -73,6 +73,7 @@ export async function rankReaders(context: RankContext, store: Store, located: D
     ringBytes: settings.ringBytes,
     timeout: settings.timeout * 1000,
     stop,
+    signal,
     nameOf: (file) => `${store.url}/${set.key(file)}`,
     onFault: (fault) => {
       if (faults++ < TOLD) log.error(`rank ${comm.rank}: ${describe(fault, set, store)}`)

@@ -12,6 +12,8 @@ export interface RankResult {
   readonly usage: readonly EpochUsage[]
   /** What counted bytes of the device. */
   readonly deviceSource: string | undefined
+  /** Why nothing counted them. */
+  readonly deviceUnknown: string | undefined
   /** Of a checkpoint, as DLIO counts it; undefined where there are none. */
   readonly checkpointBytes: number | undefined
   /** Of training; undefined where nothing was read. */

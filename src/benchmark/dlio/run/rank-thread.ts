@@ -19,6 +19,7 @@ import { Progress } from './progress.ts'
 import { RankRun } from './rank.ts'
 import { type RankFigures, rankFigures } from './rank-figures.ts'
 import type { RunReport } from './report.ts'
+import { STOP } from './stop.ts'
 
 /** The thread of a rank, which is blocked while it waits and computes: the process's main thread only looks on. */
 
@@ -81,18 +82,23 @@ async function serve(data: RankThreadData): Promise<void> {
   const { workload } = config
   const controller = new AbortController()
   parentPort?.once('message', () => controller.abort(new Error('interrupted')))
-  const { signal } = controller
   // Everything that is under way listens.
-  setMaxListeners(0, signal)
+  setMaxListeners(0, controller.signal)
   let comm: Communicator | undefined
   try {
     comm = await joinRanks({
       env: data.env,
-      signal,
+      signal: controller.signal,
       ...(data.coordinator !== undefined && { coordinator: data.coordinator }),
       ...(data.joinTimeout !== undefined && { timeout: data.joinTimeout }),
     })
     tell({ kind: 'joined', rank: comm.rank, ranks: comm.size })
+    // Where another rank has failed, this one does not go on with what takes long.
+    const stopWord = new Uint32Array(stop)
+    const onFailure = () => Atomics.compareExchange(stopWord, 0, 0, STOP.peer)
+    comm.broken.addEventListener('abort', onFailure, { once: true })
+    const signal = AbortSignal.any([controller.signal, comm.broken])
+    setMaxListeners(0, signal)
     const { report, figures, failure } = await run(data, comm, signal)
     if (failure === undefined) await comm.close()
     tell({ kind: 'done', report, figures, failure: failure === undefined ? undefined : failureData(failure) })
@@ -100,7 +106,7 @@ async function serve(data: RankThreadData): Promise<void> {
     comm?.abort(error instanceof Error ? error.message : String(error))
     tell({ kind: 'done', report: undefined, figures: undefined, failure: failureData(error) })
   } finally {
-    new Uint32Array(stop)[0] = 1
+    Atomics.compareExchange(new Uint32Array(stop), 0, 0, STOP.over)
     parentPort?.close()
   }
 

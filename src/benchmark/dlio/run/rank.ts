@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { availableCores } from '../../../cores.ts'
+import { HeadraceError, isHeadraceError } from '../../../errors.ts'
 import { recordFormat } from '../../../formats/records.ts'
 import { generate } from '../../../generate/generate.ts'
 import type { DataSetSpec, Split } from '../../../generate/types.ts'
@@ -20,7 +22,11 @@ import { rankReaders } from './rank-readers.ts'
 import type { RankResult } from './rank-result.ts'
 import type { Readers } from './readers.ts'
 import { removeFiles } from './remove-files.ts'
+import { STOP } from './stop.ts'
 import { Usage } from './usage.ts'
+
+/** ms within which all ranks of a job hear that they are to stop. */
+const SAME_TIME = 100
 
 /** Everything that one rank does, from the data set to its own files. */
 export class RankRun {
@@ -50,7 +56,7 @@ export class RankRun {
       calibratedAu = await this.#calibrate()
       if (!workload.keepFiles) await this.#remove()
     } catch (error) {
-      failure = error
+      failure = await this.#reasonOf(error)
       comm.abort(error instanceof Error ? error.message : String(error))
     } finally {
       await this.#close()
@@ -64,11 +70,23 @@ export class RankRun {
       steps: this.#blocks?.steps ?? [],
       usage: this.#usage.epochs,
       deviceSource: this.#usage.source,
+      deviceUnknown: this.#usage.unknown,
       checkpointBytes: this.#checkpoints?.bytes,
       order: this.#order,
       calibratedAu,
       failure,
     }
+  }
+
+  /** What another rank's failure has stopped here is that failure; where all are being stopped it is nobody's. */
+  async #reasonOf(error: unknown): Promise<unknown> {
+    const { comm, stop } = this.#context
+    const cancelled = isHeadraceError(error, 'E_CANCELLED')
+    if (!comm.broken.aborted || !(cancelled || isHeadraceError(error, 'E_PEER'))) return error
+    await sleep(SAME_TIME)
+    if (new Uint32Array(stop)[0] === STOP.user)
+      return cancelled ? error : new HeadraceError('E_CANCELLED', 'the run was stopped', { cause: error })
+    return comm.broken.reason
   }
 
   async #phases(): Promise<void> {

@@ -10,8 +10,9 @@ import type { Fault } from './reader.ts'
 import type { ReaderMessage, ReaderThreadData, TrainerMessage } from './reader-thread.ts'
 import { PLACE, placeOf, Ring, ringMemory } from './ring.ts'
 
-/** ms that threads have to close their stores. */
-const GRACE = 5_000
+/** ms that threads have to close their stores, and then to be ended: one that storage holds in a call never is. */
+const GRACE = 2_000
+const LAST_GRACE = 1_000
 
 /** 4 GiB: an ArrayBuffer holds no more. */
 const MOST_BATCH = 2 ** 32
@@ -32,6 +33,7 @@ export interface ReadersOptions {
   readonly onFault: (fault: Fault) => void
   /** One word: not 0 ends everything. */
   readonly stop: SharedArrayBuffer
+  readonly signal: AbortSignal
 }
 
 /** Who reads the batches of a rank: threads, or the trainer's own. */
@@ -63,12 +65,22 @@ function batchesAhead({ threads, prefetch, batchBytes, ringBytes }: ReadersOptio
   return Math.max(1, Math.min(wanted, Math.floor(ringBytes / Math.max(1, batchBytes)) - 1))
 }
 
+/** Waits no longer than that. */
+async function withinTime(work: Promise<unknown>, milliseconds: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, milliseconds)
+  })
+  await Promise.race([work, late])
+  clearTimeout(timer)
+}
+
 export async function startReaders(options: ReadersOptions): Promise<Readers> {
   return options.threads === 0 ? ownReader(options) : threadedReaders(options)
 }
 
 async function ownReader(options: ReadersOptions): Promise<Readers> {
-  const { spec, batchBytes, onFault, stop } = options
+  const { spec, batchBytes, onFault, stop, timeout, signal, nameOf } = options
   batchesAhead(options)
   let file: MemoryFile | undefined
   const place = new Float64Array(Object.keys(PLACE).length)
@@ -77,7 +89,13 @@ async function ownReader(options: ReadersOptions): Promise<Readers> {
     return file
   })
   return {
-    feed: new OwnFeed(reader, new Uint8Array(native.alignedMemory(Math.max(1, batchBytes)))),
+    feed: new OwnFeed({
+      reader,
+      slot: new Uint8Array(native.alignedMemory(Math.max(1, batchBytes))),
+      timeout,
+      signal,
+      whereabouts: () => `it is at sample ${place[PLACE.sample]} of ${nameOf(place[PLACE.file] as number)}`,
+    }),
     ahead: 0,
     calibrate: (given) => {
       file = given
@@ -119,9 +137,8 @@ async function threadedReaders(options: ReadersOptions): Promise<Readers> {
   }
   const close = async () => {
     ring.stop()
-    const late = new Promise<void>((resolve) => setTimeout(resolve, GRACE).unref())
-    await Promise.race([Promise.all(members.map(({ exited }) => exited)), late])
-    await Promise.all(members.map(({ worker }) => worker.terminate()))
+    await withinTime(Promise.all(members.map(({ exited }) => exited)), GRACE)
+    await withinTime(Promise.all(members.map(({ worker }) => worker.terminate())), LAST_GRACE)
     collect()
     for (const { port } of members) port.close()
     for (const slot of memory.slots) native.unshareSlot(slot)

@@ -18,7 +18,7 @@ export interface RunReport {
   readonly steps: Readonly<Record<SpreadColumn, Percentiles | null>>
   readonly figures: RunFigures
   readonly fromPageCache: boolean
-  /** What counted the device's bytes: "vda", "cgroup". */
+  /** What counted the device's bytes: "vda", "cgroup", "process", "memory". */
   readonly deviceSource?: string
   /** Samples that could not be read. */
   readonly faults: number
@@ -59,14 +59,14 @@ function deviceBytes(ranks: readonly RankDigest[], epoch?: number): number | und
   const local = here(ranks)
   const of = (usage: readonly EpochUsage[], column: 'deviceBytes' | 'processBytes') => {
     const counts = usage.filter((each) => epoch === undefined || each.epoch === epoch).map((each) => each[column])
-    return counts.some((count) => count === undefined)
+    return counts.length === 0 || counts.some((count) => count === undefined)
       ? Number.POSITIVE_INFINITY
       : sum(counts.map((count) => count ?? 0))
   }
   const device = of(local[0]?.usage ?? [], 'deviceBytes')
   const own = sum(local.map(({ usage }) => of(usage, 'processBytes')))
   const least = Math.min(device, own)
-  return Number.isFinite(least) && local[0]?.deviceSource !== undefined ? least : undefined
+  return Number.isFinite(least) ? least : undefined
 }
 
 function epochReports(ranks: readonly RankDigest[], summary: RunSummary): EpochReport[] {
@@ -154,6 +154,12 @@ function slowComputation({ asked, compute, steps }: RunFigures): string[] {
   ]
 }
 
+/** Where nobody counts what the device delivers, why. */
+function uncounted(ranks: readonly RankDigest[], { askedBytes }: RunFigures): string[] {
+  const unknown = ranks[0]?.deviceUnknown
+  return unknown === undefined || askedBytes === 0 ? [] : [`What the device delivered is not known: ${unknown}.`]
+}
+
 export interface ReportOptions {
   readonly outputFolder: string
   /** 0 to 1. */
@@ -185,7 +191,7 @@ export function reportOf(ranks: readonly RankDigest[], summary: RunSummary, opti
     fromPageCache: fromPageCache(figures),
     ...(source !== undefined && { deviceSource: source }),
     faults: sum(ranks.map(({ faults }) => faults)),
-    notes: [...misleading(epochs, ranks), ...slowComputation(figures)],
+    notes: [...misleading(epochs, ranks), ...slowComputation(figures), ...uncounted(ranks, figures)],
     verdict: verdictOf(figures),
   }
 }

@@ -1,4 +1,5 @@
 import { native } from '../../../native.ts'
+import { STOP } from './stop.ts'
 
 /**
  * How batches get from the reader threads of a rank to its trainer. Batch b lies in slot b mod slots; readers claim batches
@@ -107,7 +108,7 @@ export class Ring {
 
   /** Wakes everybody: nothing is read or waited for any more. */
   stop(): void {
-    Atomics.store(this.stopWord, 0, 1)
+    Atomics.compareExchange(this.stopWord, 0, 0, STOP.reader)
     for (let word = 0; word < WORDS; word++) Atomics.notify(this.#words, word)
     for (let slot = 0; slot < this.slots; slot++) Atomics.notify(this.#turns, slot)
   }

@@ -4,7 +4,9 @@ import { freemem } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { booleanOption, finiteNumber, knownOptions, oneOf, positiveInteger, progressOption } from '../../../checks.ts'
+import { discoverRank } from '../../../distributed/rank.ts'
 import { HeadraceError, isHeadraceError, userCallback } from '../../../errors.ts'
+import { native } from '../../../native.ts'
 import { secretsOf } from '../../../storage/secrets.ts'
 import { failureOf } from '../../../storage/threads/failure.ts'
 import type { Store } from '../../../storage/types.ts'
@@ -15,6 +17,7 @@ import { Progress, type RunProgress } from './progress.ts'
 import type { RankFigures } from './rank-figures.ts'
 import type { RankMessage, RankThreadData } from './rank-thread.ts'
 import type { RunReport } from './report.ts'
+import { STOP } from './stop.ts'
 
 export interface RunOptions {
   /** What becomes of a sample that cannot be read: `fail` (the default) ends the run, `count` counts and reports it. */
@@ -25,7 +28,7 @@ export interface RunOptions {
   readonly timeout?: number
   /** Bytes of batches that a rank reads ahead; 1 GiB. Two batches are always held. */
   readonly ringBytes?: number
-  /** Bytes of files that a rank keeps where the config has `read_type: memory`; half of what is free. */
+  /** Bytes of files that a rank keeps where the config has `read_type: memory`; its share of half of what is free. */
   readonly holdBytes?: number
   /** Samples of an object store that each thread reads at once; 16. */
   readonly requests?: number
@@ -74,6 +77,18 @@ const INTERVAL = 200
 
 /** ms that a rank has to write what it has when it is stopped; after that it is left to its own. */
 const GRACE = 10_000
+/** ms that a thread has to end. */
+const LAST_GRACE = 2_000
+
+/** ms between looks whether the rank goes on; and by how much a batch is late when its thread must be held. */
+const LOOK = 1_000
+const HELD = 10_000
+
+/** Half of what is free, shared by the ranks of this host. */
+function spareMemory(): number {
+  const { worldSize, localSize = worldSize } = discoverRank()
+  return Math.max(1, Math.floor(freemem() / 2 / localSize))
+}
 
 function settingsOf(options: RunOptions): RunSettings {
   knownOptions('a run', options, OPTIONS)
@@ -82,7 +97,7 @@ function settingsOf(options: RunOptions): RunSettings {
     verify: booleanOption('verify', options.verify ?? false),
     timeout: finiteNumber('timeout', options.timeout ?? 600, 0.001, 1e6),
     ringBytes: positiveInteger('ringBytes', options.ringBytes ?? 2 ** 30),
-    holdBytes: positiveInteger('holdBytes', options.holdBytes ?? Math.max(1, Math.floor(freemem() / 2))),
+    holdBytes: positiveInteger('holdBytes', options.holdBytes ?? spareMemory()),
     requests: positiveInteger('requests', options.requests ?? 16, 1024),
     calibrate: booleanOption('calibrate', options.calibrate ?? true),
     dropCaches: booleanOption('dropCaches', options.dropCaches ?? false),
@@ -143,17 +158,27 @@ export async function runWorkload(config: ResolvedConfig, options: RunOptions = 
   }
   const worker = new Worker(script(), { workerData: data })
   const timer = onProgress && setInterval(() => onProgress(progress.read()), INTERVAL)
-  let late: NodeJS.Timeout | undefined
+  const ends: NodeJS.Timeout[] = []
   let profile: IostatProfile | undefined
   const { outputFolder } = config
+  let giveUp: (error: Error) => void = () => {}
   const onAbort = () => {
-    Atomics.store(new Uint32Array(stop), 0, 1)
+    Atomics.store(new Uint32Array(stop), 0, STOP.user)
     worker.postMessage('stop')
-    late = setTimeout(() => void worker.terminate(), GRACE)
+    const cancelled = new HeadraceError('E_CANCELLED', 'the run was stopped', { cause: signal?.reason })
+    ends.push(setTimeout(() => giveUp(cancelled), GRACE))
   }
   signal?.addEventListener('abort', onAbort, { once: true })
+  const parent = process.ppid
+  const look = setInterval(() => {
+    // Whoever started the ranks has died: nobody would end them any more.
+    if (process.env.HEADRACE_PARENT_FD !== undefined && process.ppid !== parent && ends.length === 0) onAbort()
+    const since = progress.waitingSince
+    if (since > 0 && native.monotonic() - since > settings.timeout * 1000 + HELD) giveUp(held(settings))
+  }, LOOK)
   try {
     const done = await new Promise<Extract<RankMessage, { kind: 'done' }>>((resolve, reject) => {
+      giveUp = (error) => reject(ended(error, config))
       worker.on('message', (message: RankMessage) => {
         if (message.kind === 'line') onLine?.(message.line)
         else if (message.kind === 'joined' && message.rank === 0 && watchesDevices(config))
@@ -170,8 +195,27 @@ export async function runWorkload(config: ResolvedConfig, options: RunOptions = 
     const samples = profile?.end()
     if (samples !== undefined) writeSamples(join(outputFolder, 'iostat.json'), samples)
     clearInterval(timer)
-    clearTimeout(late)
+    clearInterval(look)
+    for (const end of ends) clearTimeout(end)
     signal?.removeEventListener('abort', onAbort)
-    await worker.terminate()
+    await endOf(worker)
   }
+}
+
+/** A thread that a system call holds is left behind. */
+async function endOf(worker: Worker): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, LAST_GRACE)
+  })
+  await Promise.race([worker.terminate(), late])
+  clearTimeout(timer)
+}
+
+function held({ timeout }: RunSettings): HeadraceError {
+  return new HeadraceError(
+    'E_TIMEOUT',
+    `a batch did not come within ${timeout} s: storage holds the thread that reads it, which does not answer any more`,
+    { hint: 'with reader.read_threads of 1 and more the message says at which sample' },
+  )
 }

@@ -119,8 +119,8 @@ export class SampleReader implements Samples {
     const bytes = bytesOf(reader)
     const { tensor, inspect } = this.#options
     if (bytes === tensor.stride || (bytes < tensor.stride && !tensor.resized)) {
-      await reader.read(sample, into)
-      inspect?.(index, sample, into.subarray(0, bytes))
+      const length = await reader.read(sample, into)
+      inspect?.(index, sample, into.subarray(0, length))
       return
     }
     const spare = this.#spare.pop()

@@ -1,5 +1,5 @@
 import { locate } from '../../../storage/open.ts'
-import { processCounter, type ReadCounter, readCounter } from './device-bytes.ts'
+import { type ReadCounters, readCounters } from './device-bytes.ts'
 import { cpuTimes, processSeconds } from './host.ts'
 
 /** What an epoch took of the host. */
@@ -32,22 +32,15 @@ interface Moment {
   readonly process: number | undefined
 }
 
-interface Counters {
-  readonly device: ReadCounter | undefined
-  readonly process: ReadCounter | undefined
-}
-
-function countersOf(path: string | undefined): Counters {
-  return path === undefined
-    ? { device: undefined, process: undefined }
-    : { device: readCounter(path), process: processCounter() }
+function countersOf(path: string | undefined): ReadCounters {
+  return path === undefined ? { unknown: 'the data does not lie on a file system of this machine' } : readCounters(path)
 }
 
 /** Looks at the counters of the system when epochs begin and end. */
 export class Usage {
   readonly epochs: EpochUsage[] = []
   readonly #path: string | undefined
-  #counters: Counters | undefined
+  #counters: ReadCounters | undefined
   #epoch = 0
   #since: Moment | undefined
 
@@ -56,9 +49,14 @@ export class Usage {
     this.#path = url === undefined ? undefined : pathOf(url)
   }
 
-  /** What counts bytes of the device: its name, or "cgroup". */
+  /** What counts bytes of the device: its name, "cgroup", or where neither does "process". */
   get source(): string | undefined {
-    return this.#counters?.device?.source
+    return (this.#counters?.device ?? this.#counters?.process)?.source
+  }
+
+  /** Why nobody counts them, in words. */
+  get unknown(): string | undefined {
+    return this.#counters?.unknown
   }
 
   begin(epoch: number): void {

@@ -64,7 +64,12 @@ describe("dl-driver's form of a config", () => {
       train: { seed: 42 },
       metricAu: 0.9,
     })
-    expect(warnings.map(({ key }) => key)).toEqual(['reader.file_access', 'metric.au', 'reader.data_loader'])
+    expect(warnings.map(({ key }) => key)).toEqual([
+      'reader.computation_threads',
+      'reader.file_access',
+      'metric.au',
+      'reader.data_loader',
+    ])
   })
 
   test('its defaults hold in it', async () => {

@@ -51,6 +51,29 @@ describe('what DLIO does with a config that it misreads', () => {
     await expect(as('dlio', none)).rejects.toThrow(failing('E_CONFIG', 'DLIO fails to write HDF5'))
   })
 
+  test('files of the fork', async () => {
+    const parquet =
+      'dataset: {format: parquet, compression: gzip, parquet: {row_group_size: 40, generation_batch_size: 7}}'
+    expect((await as('default', parquet)).data.options).toEqual({
+      compression: 'gzip',
+      compressionLevel: 4,
+      rowGroupSize: 40,
+    })
+    expect((await as('mlcommons-fork', parquet)).data.options).toEqual({ rowGroupSize: 40, rowsAtOnce: 7 })
+    const snappy = parquet.replace('gzip', 'snappy')
+    expect((await as('default', snappy)).data.options.compression).toBe('snappy')
+    await expect(as('mlcommons-fork', snappy)).rejects.toThrow(
+      failing('E_CONFIG', 'dataset.compression must be one of'),
+    )
+    for (const format of ['npz', 'jpeg', 'png'] as const) {
+      const text = `dataset: {format: ${format}}`
+      expect((await as('default', text)).data.options).toEqual({})
+      expect((await as('dlio', text)).data.options).toEqual({})
+      const other = format === 'npz' ? { zip64: 'needed' } : { pictures: 'raw' }
+      expect((await as('mlcommons-fork', text)).data.options).toEqual(other)
+    }
+  })
+
   test('checkpoint keys that are lost', async () => {
     const text = 'checkpoint: {fsync: true, recovery_rank_shift: true}'
     const mine = (await as('default', text)).checkpoint

@@ -5,8 +5,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   cgroupCounter,
   deviceCounter,
+  fileSystemKind,
   processCounter,
-  readCounter,
+  readCounters,
 } from '../../../../src/benchmark/dlio/run/device-bytes.ts'
 import { cpuTimesOf } from '../../../../src/benchmark/dlio/run/host.ts'
 
@@ -44,7 +45,7 @@ describe('bytes that were read are counted', () => {
     write('proc/self/cgroup', '0::/user.slice/run-1.scope\n')
     write('sys/fs/cgroup/user.slice/run-1.scope/io.stat', '8:0 rbytes=1000 wbytes=5 rios=1\n259:1 rbytes=24 wbytes=0\n')
     expect(cgroupCounter(root)?.read()).toBe(1024)
-    expect(readCounter(join(root, 'nowhere'), root)?.source).toBe('cgroup')
+    expect(readCounters(root, root, 'local').device?.source).toBe('cgroup')
   })
 
   test('by the group at the root of a container', () => {
@@ -62,7 +63,28 @@ describe('bytes that were read are counted', () => {
     expect(deviceCounter(root, root)).toBeUndefined()
     expect(cgroupCounter(root)).toBeUndefined()
     expect(processCounter(root)).toBeUndefined()
-    expect(readCounter(join(root, 'nowhere'), root)).toBeUndefined()
+    expect(readCounters(root, root, 'local')).toEqual({ unknown: expect.stringContaining('/proc/self/io') })
+    expect(readCounters(join(root, 'nowhere'), root)).toEqual({ unknown: expect.stringContaining('nowhere') })
+  })
+
+  test('by the process alone where they come from a server, whatever the group counts', () => {
+    write('proc/self/cgroup', '0::/\n')
+    write('sys/fs/cgroup/io.stat', '8:0 rbytes=1000 wbytes=5 rios=1\n')
+    write('proc/self/io', 'rchar: 9\nread_bytes: 8192\n')
+    const { device, process, unknown } = readCounters(root, root, fileSystemKind(0x6969))
+    expect([device, process?.read(), unknown]).toEqual([undefined, 8192, undefined])
+  })
+
+  test('as none where files are in memory, and not at all where the kernel keeps no count', () => {
+    write('proc/self/io', 'rchar: 9\nread_bytes: 8192\n')
+    const { device, process } = readCounters(root, root, fileSystemKind(0x01021994))
+    expect([device?.source, device?.read(), process]).toEqual(['memory', 0, undefined])
+    expect(readCounters(root, root, fileSystemKind(0x65735546))).toEqual({
+      unknown: 'the kernel keeps no sure count of reads from FUSE',
+    })
+    // CIFS, as a number with its sign.
+    expect([fileSystemKind(-11317950), fileSystemKind(0x794c7630)]).toEqual(['network', 'local'])
+    expect(fileSystemKind(0x1234)).toEqual({ uncounted: 'a file system of type 0x1234' })
   })
 })
 

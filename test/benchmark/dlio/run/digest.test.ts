@@ -24,6 +24,7 @@ function result(steps: number): RankResult {
     steps: [{ kind: 'train', epoch: 1, table, wall: 1 + 0.012 * steps + 0.003 }],
     usage: [{ epoch: 1, wall: 2, own: 0.5, busy: 1, total: 4, deviceBytes: 7 }],
     deviceSource: 'vda',
+    deviceUnknown: undefined,
     checkpointBytes: undefined,
     order: undefined,
     calibratedAu: 99,

@@ -65,6 +65,19 @@ const SCALED: readonly (readonly [workload: string, overrides: Readonly<Record<s
     ['default', { 'train.computation_time': 0.001, 'evaluation.eval_time': 0.001, 'train.epochs': 2 }, 64],
   ]
 
+test('a minimal workload generates its data and trains with it', async () => {
+  const config = await place.config({
+    model: { name: 'minimal' },
+    dataset: { num_files_train: 2, num_files_eval: 0, num_samples_per_file: 1, record_length_bytes: 1024 },
+    reader: { batch_size: 1 },
+    train: { epochs: 1, computation_time: 0 },
+  })
+  const report = await runWorkload(config, { verify: true, calibrate: false })
+  expect(report?.epochs).toMatchObject([{ epoch: 1, steps: 2, samples: 2 }])
+  expect(place.files()).toEqual(['train/img_0_of_2.npz', 'train/img_1_of_2.npz'])
+  expect(place.log()).toContain('[METRIC] Number of Simulated Accelerators: 1 ')
+})
+
 describe('a published workload, scaled down', () => {
   test.each(SCALED)('%s generates its data and trains with it', async (workload, changes, samples) => {
     const overrides = Object.entries({
