@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { BATCH, placeOf, Ring, ringMemory, type Session } from '../../../../src/benchmark/dlio/run/ring.ts'
+import { STOP } from '../../../../src/benchmark/dlio/run/stop.ts'
 import { native } from '../../../../src/native.ts'
 
 const SESSION: Session = { part: 0, epoch: 3, batches: 5, batchSize: 4, start: 100, end: 120 }
@@ -81,7 +82,7 @@ describe('a ring', () => {
     const { trainer, reader, memory } = pair(1)
     reader.stop()
     expect(trainer.stopped).toBe(true)
-    expect(new Uint32Array(memory.stop)[0]).toBe(1)
+    expect(new Uint32Array(memory.stop)[0]).toBe(STOP.reader)
     expect(trainer.take(0, Number.POSITIVE_INFINITY)).toBe('stopped')
     expect(trainer.begin(SESSION, Number.POSITIVE_INFINITY)).toBe('stopped')
     expect(reader.room(5)).toBe('stopped')
