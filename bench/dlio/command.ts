@@ -8,9 +8,9 @@ const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 const COMMAND = join(root, 'dist', 'cli', 'headrace.cjs')
 
 const peers = process.env.HEADRACE_PEERS
-const dlio = peers === undefined ? undefined : join(peers, 'dlio-venv', 'bin', 'dlio_benchmark')
+const dlio = peers === undefined ? undefined : join(peers, 'dlio-venv', 'bin', 'dlio_benchmark_mlperf')
 
-/** DLIO's own command, where it is installed. */
+/** DLIO's own command, of its branch mlperf_storage_v2.0, where it is installed. */
 export const DLIO = dlio !== undefined && existsSync(dlio) ? dlio : undefined
 
 const words = (overrides: Overrides) =>

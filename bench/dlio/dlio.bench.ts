@@ -8,7 +8,7 @@ import { type Overrides, type Shape, shapes } from './workloads.ts'
 /**
  * The training loop: what the engine itself costs a step (on null storage), how soon the first step comes, what AU this
  * host can show, and samples a second from the page cache, ours and DLIO's by turns where HEADRACE_PEERS has `dlio-venv` (its branch
- * mlperf_storage_v2.0, which reads TFRecords of many samples; 2.0 upstream trims such sets to no files).
+ * mlperf_storage_v2.0).
  * Data lies below $HEADRACE_SCRATCH or the system's temporary folder. Prints one JSON document; a whole run writes
  * bench/results/dlio.json and the README's table too. `--quick` for a look.
  */

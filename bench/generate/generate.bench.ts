@@ -17,7 +17,7 @@ import { type Watched, watch } from './watched.ts'
 const root = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..')
 const COMMAND = join(root, 'dist', 'cli', 'headrace.cjs')
 const quick = process.argv.includes('--quick')
-const TURNS = quick ? 1 : 3
+const TURNS = quick ? 1 : 2
 const MB = 1e6
 
 const peers = process.env.HEADRACE_PEERS
@@ -61,27 +61,37 @@ const best = (turns: readonly Measured[]): Measured | undefined =>
 
 type Run = (folder: string) => Promise<Watched>
 
-async function toFiles(scratch: string, run: Run, start?: Start): Promise<Measured> {
+async function toFiles(scratch: string, run: Run, start: (watched: Watched) => Start = () => NO_START) {
   const folder = join(scratch, 'set')
   try {
     const watched = await run(folder)
-    return rated(watched, bytesBelow(folder), start)
+    return rated(watched, bytesBelow(folder), start(watched))
   } finally {
     rmSync(folder, { recursive: true, force: true })
     rmSync(`${folder}.log`, { recursive: true, force: true })
   }
 }
 
-/** The quickest of a few sets of two files of 1 KB. */
-async function startOf(scratch: string, run: (folder: string, each: Case) => Promise<Watched>, each: Case) {
+/** What the command takes for a set of two files of 1 KB. */
+async function startOf(scratch: string, run: Run): Promise<Start> {
   const folder = join(scratch, 'start')
-  const tiny = { ...each, recordBytes: 1024, samples: 1, files: 2 }
   const turns: Watched[] = []
-  for (let turn = 0; turn < TURNS; turn++) {
-    turns.push(await run(folder, tiny))
-    for (const path of [folder, `${folder}.log`]) rmSync(path, { recursive: true, force: true })
+  for (let turn = 0; turn < 3; turn++) {
+    turns.push(await run(folder))
+    rmSync(folder, { recursive: true, force: true })
   }
   return turns.toSorted((a, b) => a.seconds - b.seconds)[0] ?? NO_START
+}
+
+/** DLIO's start by its own clock: it says when it begins to generate and when it has done so. */
+function dlioStart({ seconds, output }: Watched): Start {
+  const at = (what: string) => {
+    const time = new RegExp(`(\\d{4}-\\d\\d-\\d\\dT[\\d:.]+) ${what}`).exec(output)?.[1]
+    if (time === undefined) throw new Error(`DLIO does not say "${what}":\n${output}`)
+    return Date.parse(time)
+  }
+  const generating = (at('Generation done') - at('Starting data generation')) / 1000
+  return { seconds: seconds - generating, cpuSeconds: 0 }
 }
 
 /** One file, a few MiB at a time, as our own writers do. */
@@ -99,16 +109,23 @@ async function measureCase(each: Case, scratch: string) {
   const runOurs = (folder: string, set: Case) =>
     watch(process.execPath, [COMMAND, 'generate', folder, ...headraceFlags(set)], scratch)
   const runTheirs = (folder: string, set: Case) => watch(dlio ?? '', dlioOverrides(set, folder), scratch)
-  const start = await startOf(scratch, runOurs, each)
-  const theirStart = dlio === undefined ? NO_START : await startOf(scratch, runTheirs, each)
+  const start = await startOf(scratch, (folder) =>
+    runOurs(folder, { ...each, recordBytes: 1024, samples: 1, files: 2 }),
+  )
   for (let turn = 0; turn < TURNS; turn++) {
     // Zeros first: memory that the machine has not had in its hands for long is slow, whoever writes to it.
     const bytes = each.recordBytes * each.samples * each.files
     zeros.push(await toFiles(scratch, (folder) => writeZeros(folder, bytes)))
-    ours.push(await toFiles(scratch, (folder) => runOurs(folder, each), start))
+    ours.push(
+      await toFiles(
+        scratch,
+        (folder) => runOurs(folder, each),
+        () => start,
+      ),
+    )
     if (dlio === undefined) continue
     zeros.push(await toFiles(scratch, (folder) => writeZeros(folder, bytes)))
-    theirs.push(await toFiles(scratch, (folder) => runTheirs(folder, each), theirStart))
+    theirs.push(await toFiles(scratch, (folder) => runTheirs(folder, each), dlioStart))
   }
   const headrace = best(ours)
   const disk = best(zeros)
@@ -120,9 +137,7 @@ async function measureCase(each: Case, scratch: string) {
     startSeconds: three(start.seconds),
     headrace,
     dd: disk,
-    ...(measured === undefined
-      ? { dlioElsewhere: each.dlio }
-      : { dlioStartSeconds: three(theirStart.seconds), dlio: measured }),
+    ...(measured === undefined ? { dlioElsewhere: each.dlio } : { dlio: measured }),
     ...(ratio !== undefined && { ratio: Number(ratio.toPrecision(3)) }),
   }
 }

@@ -7,6 +7,8 @@ export interface Watched {
   /** User and system time. */
   readonly cpuSeconds: number
   readonly peakRssBytes: number
+  /** The end of what it printed. */
+  readonly output: string
 }
 
 /** ms between two looks; what happens after the last is not seen. */
@@ -51,7 +53,7 @@ export function watch(file: string, args: readonly string[], cwd: string): Promi
     child.on('error', reject)
     child.on('exit', (code) => {
       clearInterval(timer)
-      if (code === 0) resolve({ seconds: (performance.now() - started) / 1000, ...last })
+      if (code === 0) resolve({ seconds: (performance.now() - started) / 1000, ...last, output })
       else reject(new Error(`${file} ended with ${code}:\n${output}`))
     })
   })
