@@ -1,6 +1,7 @@
 import { availableCores } from '../cores.ts'
 import { HeadraceError } from '../errors.ts'
 import { type GreyPixels, native } from '../native.ts'
+import { imageType } from './image-type.ts'
 import { MAX_JPEG_SIDE, parseJpeg } from './jpeg.ts'
 import { checkLayout, checkSample, corrupt, ofSample, recordBytes, refuseOptions, roomOf } from './layout.ts'
 import { givePiece, PIECE_BYTES, takePiece } from './pieces.ts'
@@ -118,11 +119,15 @@ async function toPng(pixels: Uint8Array, width: number, height: number): Promise
   return grey.png().toBuffer()
 }
 
-function openRaw(source: ByteSource, layout: FileLayout): RecordReader {
-  const bytes = recordBytes(layout)
+/** Random bytes; or of a file that is a picture all of it, which MLCommons' DLIO does not decode either. */
+async function openRaw(source: ByteSource, layout: FileLayout): Promise<RecordReader> {
+  const expected = recordBytes(layout)
+  const picture =
+    source.size !== expected && imageType(await source.read(0, Math.min(source.size, MARK_BYTES))) !== undefined
+  const bytes = picture ? source.size : expected
   return {
     samples: 1,
-    shape: layout.shape,
+    shape: picture ? [bytes] : layout.shape,
     dtype: layout.dtype,
     read: async (sample, into) => {
       checkSample(sample, 1, source.name)
@@ -133,6 +138,9 @@ function openRaw(source: ByteSource, layout: FileLayout): RecordReader {
     close: async () => {},
   }
 }
+
+/** As many as tell what a picture is. */
+const MARK_BYTES = 16
 
 async function wholeFile(source: ByteSource): Promise<Uint8Array> {
   if (source.size > MAX_FILE_BYTES)

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { throwIfAborted } from '../errors.ts'
 import type { RecordFormat } from '../formats/types.ts'
 import type { Store } from '../storage/types.ts'
@@ -28,6 +29,8 @@ export async function runLanes(
   const files = filesOf(set, share)
   const failed = new AbortController()
   const either = AbortSignal.any([signal, failed.signal])
+  // Every file that is under way listens.
+  setMaxListeners(0, either)
   const lane = async () => {
     for (let next = tally.takeNext(); next < files; next = tally.takeNext()) {
       throwIfAborted(either, 'generating')

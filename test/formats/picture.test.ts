@@ -46,6 +46,15 @@ for (const [name, format] of [
   })
 
 describe('a picture', () => {
+  it('is given as it is where records are random bytes', async () => {
+    const raw = { samples: 1, shape: [40, 56], dtype: 'uint8', options: { pictures: 'raw' } } as const
+    const file = await writeFormat(jpeg, { ...raw, options: {} }, contentOf([new Uint8Array(40 * 56)]))
+    const reader = await jpeg.open(memorySource('file', file.bytes), raw)
+    const into = new Uint8Array(file.bytes.length)
+    expect([reader.shape, await reader.read(0, into)]).toEqual([[file.bytes.length], file.bytes.length])
+    expect(into).toEqual(file.bytes)
+  })
+
   const layout = { samples: 1, shape: [40, 56], dtype: 'uint8', options: {} } as const
   const smooth = Uint8Array.from({ length: 40 * 56 }, (_, i) => 60 + (i % 56) * 2 + Math.floor(i / 56))
 

@@ -36,7 +36,8 @@ export async function undoFilters(
 /** The first bytes of all elements, then the second ones, and so on: back in their elements. */
 function unshuffled(bytes: Uint8Array, size: number): Uint8Array {
   const count = size > 0 ? Math.floor(bytes.length / size) : 0
-  const chunk = bytes.slice()
+  // A Buffer's own slice would be the same memory.
+  const chunk = new Uint8Array(bytes)
   for (let byte = 0; byte < (count > 0 ? size : 0); byte++)
     for (let i = 0; i < count; i++) chunk[i * size + byte] = bytes[byte * count + i] as number
   return chunk

@@ -1,5 +1,5 @@
 import { HeadraceError } from '../../../errors.ts'
-import type { RecordFormat } from '../../../formats/types.ts'
+import type { FileLayout, RecordFormat } from '../../../formats/types.ts'
 import { DataSet } from '../../../generate/data-set.ts'
 import type { DataSetSpec, Split } from '../../../generate/types.ts'
 import { spreadEvenly } from '../../../sampling/spread.ts'
@@ -90,8 +90,9 @@ async function lookAtSome(
         const info = await store.head(key)
         if (info === undefined) throw tooFew(store, split, count, await countAround(store, set, index), key)
         // Where sizes vary, what a file must have costs the draws of all before it.
-        const size = set.uniform ? format.fileBytes(set.file(index).layout) : undefined
-        return size === undefined || size === info.size ? undefined : { key, size, found: info.size }
+        const { layout } = set.file(index)
+        const size = set.uniform ? format.fileBytes(layout) : undefined
+        return size === undefined || couldBe(format, layout, info.size) ? undefined : { key, size, found: info.size }
       }),
     )
     const [first] = wrong
@@ -102,6 +103,33 @@ async function lookAtSome(
         `${store.url}/${first.key} has ${first.found} bytes, but what the config describes has ${first.size}`,
         { url: store.url, key: first.key, hint: 'was it generated with other settings? Generate it again' },
       )
+  }
+}
+
+/** HDF5 of libhdf5 keeps the names of more data sets than these elsewhere, which makes it longer. */
+const NAMED_IN_PLACE = 7
+
+/** Whether a file of so many bytes may hold this, whoever of the DLIOs has written it. */
+function couldBe(format: RecordFormat, layout: FileLayout, size: number): boolean {
+  const expected = format.fileBytes(layout)
+  if (expected === undefined || size === expected) return true
+  const { options } = layout
+  switch (format.name) {
+    case 'npz': {
+      const zip64 = options.zip64 === 'needed' ? 'always' : 'needed'
+      return size === format.fileBytes({ ...layout, options: { ...options, zip64 } })
+    }
+    case 'hdf5':
+      return (options.dataSets ?? 1) > NAMED_IN_PLACE
+    case 'jpeg':
+    case 'png':
+      return true
+    // Where several ranks write one file, DLIO's are longer than their records.
+    case 'indexed_binary':
+    case 'mmap_indexed_binary':
+      return size > expected
+    default:
+      return false
   }
 }
 

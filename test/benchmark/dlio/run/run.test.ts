@@ -307,6 +307,16 @@ describe('a run that cannot begin', () => {
     )
   })
 
+  test.each([
+    ['default', 'mlcommons-fork'],
+    ['mlcommons-fork', 'default'],
+  ] as const)('reads under the profile %s what that of %s has made', async (reads, makes) => {
+    const generated = await place.config(GENERATE, makes)
+    await runWorkload(generated, { calibrate: false })
+    const report = await runWorkload(await place.config(TRAIN, reads), { calibrate: false, verify: true })
+    expect(report?.epochs).toMatchObject([{ samples: 24 }, { samples: 24 }])
+  })
+
   test('refuses options that it does not know', async () => {
     const config = await place.config()
     await expect(runWorkload(config, { retries: 3 } as never)).rejects.toEqual(failing('E_USAGE', 'retries'))
