@@ -19,7 +19,7 @@ const held = (rest: string) =>
     import { Worker } from 'node:worker_threads'
     import { setTimeout as sleep } from 'node:timers/promises'
     import { despiteHeldThreads } from ${JSON.stringify(DIST.replace(/index\.js$/, 'benchmark/dlio/run/held-threads.js'))}
-    new Worker('require("node:fs").openSync(${JSON.stringify(join(folder, 'pipe'))}, "r")', { eval: true })
+    new Worker('require("node:fs").openSync(${JSON.stringify(join(folder, 'pipe'))}, "r")', { eval: true, execArgv: [] })
     await sleep(300)
     ${rest}
   `)
