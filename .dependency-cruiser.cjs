@@ -9,8 +9,8 @@ const rows = [
   ['storage'],
 ]
 
-/** Commands start what stands beside them. */
-const besides = { cli: ['bridge', 'dev'] }
+/** Commands start what stands beside them; what splits and mixes samples draws as samplers do. */
+const besides = { cli: ['bridge', 'dev'], datasets: ['sampling'] }
 
 /** The folders that touch memory, files or pixels themselves. */
 const nativeUsers = ['storage', 'formats', 'generate', 'vision', 'loader', 'benchmark/dlio', 'bridge']

@@ -46,6 +46,10 @@ test-servers: build ## install real object servers where they are missing, and r
 test-interop: build ## install NumPy, h5py, TensorFlow and so on in build/interop-venv (2 GB), and test that they read our files and we theirs
 	@node scripts/test-interop.mjs
 
+.PHONY: test-frameworks
+test-frameworks: build ## install PyTorch, TensorFlow and JAX outside the tree (3 GB), and test the Python package with all of them
+	@node scripts/test-frameworks.mjs
+
 .PHONY: bench
 bench: build ## run the benchmarks; ONLY=vision for those of one folder of bench/
 	@node scripts/bench.mjs $(ONLY)

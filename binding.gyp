@@ -82,6 +82,8 @@
         "native/src/slab.cc",
         "native/src/slot.cc",
         "native/src/slot_binding.cc",
+        "native/src/slot_slab.cc",
+        "native/src/slot_slab_binding.cc",
         "native/src/system_code.cc",
         "native/src/transpose.cc",
         "native/src/transpose_binding.cc",

@@ -1,5 +1,6 @@
 /**
- * The main job on real photographs: photos -> image cache -> augmented batches. Then a workload of DLIO's, scaled down.
+ * The main job on real photographs: photos -> image cache -> augmented batches, here and in Python. Then a workload of
+ * DLIO's, scaled down.
  * Run by `make demo`.
  */
 import { execFile } from 'node:child_process'
@@ -112,7 +113,31 @@ console.log(
 )
 console.log(`sheet: ${sheetPath}`)
 
-// 6. DLIO's unet3d_h100, a hundredth of its bytes and a tenth of its computation: generated, then trained by two ranks.
+// 6. A few steps of training in PyTorch, TensorFlow or JAX, on batches in shared memory.
+const { HEADRACE_PYTHON, HEADRACE_FRAMEWORKS, HEADRACE_CACHE_DIR, XDG_CACHE_HOME, HOME = '' } = process.env
+const cacheFolder = HEADRACE_CACHE_DIR ?? join(XDG_CACHE_HOME ?? join(HOME, '.cache'), 'headrace')
+const environments = [HEADRACE_FRAMEWORKS, join(cacheFolder, 'frameworks-venv'), join(root, '.venv')]
+const pythons = [HEADRACE_PYTHON, ...environments.map((venv) => venv && join(venv, 'bin', 'python')), 'python3']
+const HAS = 'import importlib.util as u, numpy; print(any(map(u.find_spec, ["torch", "tensorflow", "jax"])))'
+/** The first Python that has a framework; whether it has NumPy is asked with it. */
+async function findPython(): Promise<string | undefined> {
+  for (const python of pythons) {
+    if (python === undefined) continue
+    const answer = await promisify(execFile)(python, ['-c', HAS]).catch(() => undefined)
+    if (answer?.stdout.trim() === 'True') return python
+  }
+  return undefined
+}
+const python = await findPython()
+if (python === undefined)
+  console.log('train: no Python with PyTorch, TensorFlow or JAX here: make test-frameworks installs one')
+else {
+  const env = { ...process.env, PYTHONPATH: join(root, 'python'), TF_CPP_MIN_LOG_LEVEL: '3' }
+  const trained = await promisify(execFile)(python, [join(root, 'examples', 'train.py'), packedPath], { env })
+  process.stdout.write(trained.stdout)
+}
+
+// 7. DLIO's unet3d_h100, a hundredth of its bytes and a tenth of its computation: generated, then trained by two ranks.
 const dlio = join(work, 'dlio')
 await rm(dlio, { recursive: true, force: true })
 const overrides = {

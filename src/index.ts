@@ -34,18 +34,7 @@ export {
   type ProtocolRun,
 } from './benchmark/vision/index.ts'
 export * from './checkpoint/index.ts'
-export {
-  type FromSamplesOptions,
-  fromSamples,
-  type ImageFolder,
-  type ImageFolderOptions,
-  type ImageFolderSchema,
-  imageFolder,
-  type LooseSample,
-  type LooseSamples,
-  type LooseValue,
-  type SampleStream,
-} from './datasets/index.ts'
+export * from './datasets/index.ts'
 export type { DatasetSpec } from './datasets/spec.ts'
 export type {
   Chunks,
@@ -64,22 +53,35 @@ export { type ErrorCode, type ErrorDetails, HeadraceError, isHeadraceError } fro
 export type { Column, Compression, FileLayout, FormatName, FormatOptions, Sidecar } from './formats/types.ts'
 export * from './generate/index.ts'
 export { Histogram, type HistogramData, type Percentiles } from './histogram.ts'
-export type {
-  Batch,
-  BatchControl,
-  BatchMeta,
-  FaultRecord,
-  FieldBatch,
-  Loader,
-  LoaderOptions,
-  LoaderReport,
-  LoaderState,
-  OnError,
-  RaggedImages,
-  RecordedFields,
-  RecordedPlan,
-  StoredBytes,
-  Tail,
+export {
+  type Batch,
+  type BatchControl,
+  type BatchMeta,
+  type EpochOrder,
+  type FaultRecord,
+  type FaultReport,
+  type FieldBatch,
+  type FlowOptions,
+  type Knob,
+  type Loader,
+  type LoaderOptions,
+  type LoaderReport,
+  type LoaderState,
+  type OnError,
+  type OrderedStep,
+  type OrderOptions,
+  orderOf,
+  type PositionRange,
+  type RaggedImages,
+  type RecordedFields,
+  type RecordedPlan,
+  type SamplerName,
+  type SourceOfOrder,
+  type StoredBytes,
+  type Tail,
+  type TuneBounds,
+  type TuneMove,
+  type WorkerReport,
 } from './loader/index.ts'
 export type { MappedBytes } from './mapped.ts'
 export type { SimdLevel } from './native.ts'

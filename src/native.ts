@@ -19,6 +19,11 @@ export interface SlotHandle {
   readonly __slot: unique symbol
 }
 
+/** Memory that slots are carved from, and that another process is handed whole. Sparse: what is not written takes none. */
+export interface SlabHandle {
+  readonly __slab: unique symbol
+}
+
 /** Why one row of a batch has no pixels. */
 export interface NativeFault {
   readonly row: number
@@ -240,12 +245,29 @@ interface Addon {
   slotBytes(slot: SlotHandle): number
   /** Gives the memory back to the system once nothing uses it. */
   destroySlot(slot: SlotHandle): void
+  /** A memfd, sealed, where the system has them. Throws a system error's code where it is refused. */
+  createSlab(bytes: number): SlabHandle
+  /** What slots give back stays as it is from now on, until it is carved again. */
+  keepPages(slab: SlabHandle): void
+  /** The memory goes once no slot and no other process has it. */
+  destroySlab(slab: SlabHandle): void
+  /** A slot in a slab, zeroed, which grows there too; undefined where no run of free bytes is that long. */
+  carveSlot(slab: SlabHandle, bytes: number): SlotHandle | undefined
+  /** Where in the slab the memory of a view lies; 0 for an empty one. Throws where it lies elsewhere. */
+  slabOffset(slab: SlabHandle, view: ArrayBufferView): number
+  /** Sends bytes with the slab's descriptor over a Unix socket; how many of them went. Throws a system error's code. */
+  sendSlab(socket: number, slab: SlabHandle, bytes: Uint8Array): number
+  /** The user id of the process at the other end of a Unix socket, when it connected. */
+  peerUser(socket: number): number
   /** The slot's first `bytes` bytes as an ArrayBuffer, until `detach`. */
   leaseSlot(slot: SlotHandle, bytes: number): ArrayBuffer
   /** A number by which every thread of the process may lease the slot's memory as it is now, until `unshareSlot`. */
   shareSlot(slot: SlotHandle): number
-  /** All of a shared slot's memory, which stays valid until `detach` whatever becomes of the slot and its number. */
-  leaseShared(number: number): ArrayBuffer
+  /**
+   * A shared slot's memory from `offset` (0) on, `bytes` or the rest, which stays valid until `detach` whatever becomes of
+   * the slot and its number.
+   */
+  leaseShared(number: number, offset?: number, bytes?: number): ArrayBuffer
   unshareSlot(number: number): void
   /** Numbers that are in use in the process. */
   sharedSlots(): number

@@ -53,6 +53,7 @@ NAPI_MODULE_INIT() {
   bindChecksums(env, exports);
   bindMemoryMap(env, exports);
   bindSlot(env, exports);
+  bindSlotSlab(env, exports);
   bindJobs(env, exports);
   bindPack(env, exports);
   bindYuv420(env, exports);

@@ -14,6 +14,7 @@ void bindClock(napi_env env, napi_value exports);
 void bindChecksums(napi_env env, napi_value exports);
 void bindMemoryMap(napi_env env, napi_value exports);
 void bindSlot(napi_env env, napi_value exports);
+void bindSlotSlab(napi_env env, napi_value exports);
 void bindPack(napi_env env, napi_value exports);
 void bindYuv420(napi_env env, napi_value exports);
 void bindDirect(napi_env env, napi_value exports);

@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include <unordered_map>
 
+#include "slot_slab.h"
+
 namespace headrace {
 
 std::shared_ptr<SlotMemory> SlotMemory::create(size_t bytes, std::string& error) {
@@ -27,10 +29,21 @@ std::shared_ptr<SlotMemory> SlotMemory::create(size_t bytes, std::string& error)
     if (fd >= 0) ::close(fd);
     return nullptr;
   }
-  return std::shared_ptr<SlotMemory>(new SlotMemory(fd, static_cast<uint8_t*>(mapped), bytes));
+  return std::shared_ptr<SlotMemory>(new SlotMemory(fd, static_cast<uint8_t*>(mapped), bytes, nullptr));
 }
 
+std::shared_ptr<SlotMemory> SlotMemory::carved(std::shared_ptr<SlotSlab> slab, uint8_t* data, size_t bytes) {
+  return std::shared_ptr<SlotMemory>(new SlotMemory(-1, data, bytes, std::move(slab)));
+}
+
+SlotMemory::SlotMemory(int fd, uint8_t* data, size_t size, std::shared_ptr<SlotSlab> slab)
+    : fd_(fd), data_(data), size_(size), slab_(std::move(slab)) {}
+
 SlotMemory::~SlotMemory() {
+  if (slab_) {
+    slab_->giveBack(data_, size_);
+    return;
+  }
   ::munmap(data_, size_);
   if (fd_ >= 0) ::close(fd_);
 }
@@ -81,7 +94,12 @@ size_t SharedSlots::count() {
 bool Slot::grow(size_t bytes, std::string& error) {
   if (bytes <= size()) return true;
   memory_.reset();  // first, so that both are never held at once
-  memory_ = SlotMemory::create(bytes, error);
+  if (slab_) {
+    memory_ = slab_->carve(bytes);
+    if (!memory_) error = "its slab has no room";
+  } else {
+    memory_ = SlotMemory::create(bytes, error);
+  }
   rows_.clear();
   touched_ = 0;
   return memory_ != nullptr;

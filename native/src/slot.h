@@ -10,10 +10,14 @@
 
 namespace headrace {
 
+class SlotSlab;
+
 // One mapping. A lease keeps it alive: a buffer that was transferred elsewhere stays valid after the slot grew or went.
 class SlotMemory {
  public:
   static std::shared_ptr<SlotMemory> create(size_t bytes, std::string& error);
+  // A part of a slab, which takes it back when nobody uses it any more.
+  static std::shared_ptr<SlotMemory> carved(std::shared_ptr<SlotSlab> slab, uint8_t* data, size_t bytes);
   ~SlotMemory();
   SlotMemory(const SlotMemory&) = delete;
   SlotMemory& operator=(const SlotMemory&) = delete;
@@ -21,10 +25,11 @@ class SlotMemory {
   size_t size() const { return size_; }
 
  private:
-  SlotMemory(int fd, uint8_t* data, size_t size) : fd_(fd), data_(data), size_(size) {}
+  SlotMemory(int fd, uint8_t* data, size_t size, std::shared_ptr<SlotSlab> slab);
   int fd_;
   uint8_t* data_;
   size_t size_;
+  std::shared_ptr<SlotSlab> slab_;  // null: a mapping of its own
 };
 
 // Memory of slots that other threads may lease too, by number. The table holds it until the number is taken back; leases
@@ -40,12 +45,16 @@ class SharedSlots {
 
 class Slot {
  public:
-  explicit Slot(std::shared_ptr<SlotMemory> memory) : memory_(std::move(memory)) {}
+  // `slab`: what its memory was carved from, to grow there too.
+  explicit Slot(std::shared_ptr<SlotMemory> memory, std::shared_ptr<SlotSlab> slab = nullptr) : memory_(std::move(memory)), slab_(std::move(slab)) {}
   std::shared_ptr<SlotMemory> memory() const { return memory_; }
   size_t size() const { return memory_ ? memory_->size() : 0; }
   // New memory, zeroed; the old goes when its last lease does.
   bool grow(size_t bytes, std::string& error);
-  void release() { memory_.reset(); }
+  void release() {
+    memory_.reset();
+    slab_.reset();
+  }
 
   // Rows of variable length in a fixed stride read as zeros behind their end. Only the bytes that an earlier, longer row
   // left there need clearing, so each row's dirty length is kept, as long as nothing else writes into the rows' bytes.
@@ -66,6 +75,7 @@ class Slot {
 
  private:
   std::shared_ptr<SlotMemory> memory_;
+  std::shared_ptr<SlotSlab> slab_;
   std::vector<std::shared_ptr<Rows>> rows_;
   size_t touched_ = 0;  // bytes from here on are zeros still
 };

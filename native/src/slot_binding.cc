@@ -22,7 +22,7 @@ napi_value createSlot(napi_env env, napi_callback_info info) {
   std::string error;
   auto memory = SlotMemory::create(bytes > 0 ? bytes : 1, error);
   if (!memory) return throwError(env, "ENOMEM", "no memory for a slot of " + std::to_string(bytes) + " bytes: " + error);
-  return wrapShared(env, std::make_shared<Slot>(std::move(memory)), kSlotTag);
+  return wrapSlot(env, std::make_shared<Slot>(std::move(memory)));
 }
 
 napi_value growSlot(napi_env env, napi_callback_info info) {
@@ -121,14 +121,17 @@ napi_value shareSlot(napi_env env, napi_callback_info info) {
 }
 
 napi_value leaseShared(napi_env env, napi_callback_info info) {
-  size_t count = 1, number = 0;
-  napi_value argument = nullptr;
-  napi_get_cb_info(env, info, &count, &argument, nullptr, nullptr);
-  if (!getSize(env, argument, "number", number)) return nullptr;
+  size_t count = 3, number = 0, offset = 0;
+  napi_value arguments[3] = {};
+  napi_get_cb_info(env, info, &count, arguments, nullptr, nullptr);
+  if (!getSize(env, arguments[0], "number", number)) return nullptr;
+  if (count > 1 && !getSize(env, arguments[1], "offset", offset)) return nullptr;
   auto memory = SharedSlots::find(number);
   if (!memory) return throwType(env, "number", "that of a shared slot"), nullptr;
-  const size_t bytes = memory->size();
-  return lease(env, std::move(memory), 0, bytes);
+  if (offset > memory->size()) return throwType(env, "offset", ("at most the slot's " + std::to_string(memory->size())).c_str()), nullptr;
+  size_t bytes = memory->size() - offset;
+  if (count > 2 && !getSize(env, arguments[2], "bytes", bytes, bytes)) return nullptr;
+  return lease(env, std::move(memory), offset, offset + bytes);
 }
 
 napi_value unshareSlot(napi_env env, napi_callback_info info) {
@@ -163,6 +166,8 @@ std::shared_ptr<Slot> slotOf(napi_env env, napi_value handle) {
   throwType(env, "slot", "a slot that is not destroyed");
   return nullptr;
 }
+
+napi_value wrapSlot(napi_env env, std::shared_ptr<Slot> slot) { return wrapShared(env, std::move(slot), kSlotTag); }
 
 void bindSlot(napi_env env, napi_value exports) {
   bind(env, exports, "createSlot", createSlot);

@@ -7,7 +7,8 @@ import { PROFILES } from '../benchmark/dlio/config/profiles.ts'
 import { resolveConfig } from '../benchmark/dlio/config/resolve.ts'
 import { masked } from '../benchmark/dlio/config/secrets.ts'
 import { problems } from '../benchmark/dlio/plan.ts'
-import type { Profile } from '../benchmark/dlio/types.ts'
+import { recordOf } from '../benchmark/dlio/plan-summary.ts'
+import type { Profile, ResolvedConfig } from '../benchmark/dlio/types.ts'
 import { HeadraceError } from '../errors.ts'
 import type { DataSetSpec } from '../generate/types.ts'
 import { printWarnings, summaryOf } from './dlio-config.ts'
@@ -48,7 +49,8 @@ export function validateCommand(): Command {
       const { plan, warnings } = summaryOf(found, ranks)
       if (toJson === true) {
         const { root } = await readConfigFile(config)
-        printJson({ ...plainTree(masked(root)), loader_options: loaderOptions(found.workload), plan, warnings })
+        const derived = { loader_options: loaderOptions(found.workload), source: sourceOf(found), plan, warnings }
+        printJson({ ...plainTree(masked(root)), ...derived })
         return
       }
       const [problem] = problems(found.workload, ranks)
@@ -65,4 +67,24 @@ export function validateCommand(): Command {
       printWarnings(warnings)
       print('valid')
     })
+}
+
+/** Where the data are, and what a dataset of records needs to be told of them. Credentials are not among it. */
+function sourceOf({ workload, storageOptions }: ResolvedConfig) {
+  const { url, format, record, filesValid, samplesPerFile } = workload.data
+  const { credentials: _, ...options } = storageOptions
+  const remote = /^(?:s3|az|gs):/i.test(url)
+  const query = new URLSearchParams()
+  if (remote) for (const [name, value] of Object.entries(options)) query.set(name, String(value))
+  const end = query.size === 0 ? '' : `?${query}`
+  const varies = record.kind !== 'dims' && record.stdev > 0
+  return {
+    framework: workload.framework,
+    format,
+    train: `${url}/train${end}`,
+    ...(filesValid > 0 && { valid: `${url}/valid${end}` }),
+    dtype: record.kind === 'dims' ? record.dtype : 'uint8',
+    ...(!varies && { shape: recordOf(workload).shape }),
+    samples_per_file: samplesPerFile,
+  }
 }

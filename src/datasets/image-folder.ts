@@ -6,7 +6,10 @@ import { statOrAbsent } from '../storage/file/directory.ts'
 import { isFolderMarker } from '../storage/keys.ts'
 import { localDirectory, openStore } from '../storage/open.ts'
 import { isSameTime } from '../storage/time.ts'
-import type { Store, Unlisted } from '../storage/types.ts'
+import type { ObjectInfo, Store, Unlisted } from '../storage/types.ts'
+import { absoluteUrl, otherObjects } from './listing.ts'
+import { openManifest } from './manifest/open.ts'
+import type { DatasetSpec } from './spec.ts'
 import type { Dataset, Field, ReadOptions, Sample } from './types.ts'
 
 /** Samples of a folder with one sub-folder a class. */
@@ -23,13 +26,20 @@ const IMAGE_FOLDER_SCHEMA: ImageFolderSchema = {
 }
 
 export interface ImageFolderOptions {
+  /** URL or path of what `buildManifest` wrote: nothing is listed then, and what is no file is not told of. */
+  readonly manifest?: string
+  /** What the folder's fingerprint must be: E_STATE where the files are others by now. */
+  readonly fingerprint?: string
   readonly signal?: AbortSignal
 }
 
-interface Listed {
+export interface Listed {
   readonly key: string
   readonly size: number
+  /** Of a listing; 0 from a manifest. */
   readonly modified: number
+  /** From a manifest. */
+  readonly etag?: string
   /** Of what is there and is no file that can be read: a link to nothing, a pipe, a folder that may not be listed. */
   readonly fault?: Unlisted
 }
@@ -63,8 +73,9 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
   readonly classes: readonly string[]
   /** Files that belong to no class because they lie in the folder itself, and links back into a folder they lie in. */
   readonly ignored: readonly string[]
-  /** sha256 over every file's path, size and time of change. */
+  /** sha256 over every file's path, size and time of change; from a manifest over paths, sizes and etags. */
   readonly fingerprint: string
+  readonly spec: DatasetSpec
   readonly #store: Store
   readonly #files: readonly Listed[]
   readonly #labels: Int32Array
@@ -77,6 +88,7 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
     classes: ReadonlyMap<string, readonly Listed[]>,
     stray: readonly Listed[],
     ignored: readonly string[],
+    spec: Readonly<Record<string, unknown>>,
   ) {
     this.#store = store
     this.url = store.url
@@ -94,12 +106,13 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
     })
     const hash = createHash('sha256')
     let largest = 0
-    for (const { key, size, modified } of this.#files) {
-      hash.update(`${key}\0${size}\0${modified}\n`)
+    for (const { key, size, modified, etag } of this.#files) {
+      hash.update(`${key}\0${size}\0${etag ?? modified}\n`)
       if (size > largest) largest = size
     }
     this.#largest = largest
     this.fingerprint = hash.digest('hex')
+    this.spec = { kind: 'image-folder', ...spec, fingerprint: this.fingerprint }
   }
 
   describe(id: number): string {
@@ -126,12 +139,12 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
     const where = { url: this.url, key: file.key, sample: id }
     if (file.fault !== undefined) throw new HeadraceError(file.fault.code, `${file.key} ${file.fault.reason}`, where)
     const label = this.#labelValues[this.#labels[id] as number] as bigint
-    const { fields } = options
+    const { fields, ...call } = options
     if (fields && !fields.includes('image')) return pick({ label, path: file.key }, fields)
 
-    const body = await this.#store.get(file.key, options.signal ? { signal: options.signal } : undefined)
+    const body = await this.#store.get(file.key, call)
     if (!body) throw new HeadraceError('E_NOT_FOUND', `${file.key} is no longer there`, where)
-    if (body.info.size !== file.size || !isSameTime(body.info.modified, file.modified))
+    if (body.info.size !== file.size || !isSameVersion(body.info, file))
       throw new HeadraceError('E_STATE', `${file.key} has changed since it was listed`, where)
     const image = body.data
     if (image.length === 0) throw new HeadraceError('E_CORRUPT', `${file.key} is an empty file`, where)
@@ -144,6 +157,10 @@ export class ImageFolder implements Dataset<ImageFolderSchema> {
   close(): Promise<void> {
     return this.#store.close()
   }
+}
+
+function isSameVersion({ etag, modified }: ObjectInfo, file: Listed): boolean {
+  return file.etag === undefined ? isSameTime(modified, file.modified) : file.etag === '' || file.etag === etag
 }
 
 function beginning(bytes: Uint8Array): string {
@@ -168,12 +185,34 @@ async function checkRoot(root: string): Promise<void> {
     })
 }
 
+async function* filesOf(
+  store: Store,
+  signal: AbortSignal | undefined,
+  onUnlisted: (found: Unlisted) => void,
+): AsyncGenerator<Listed> {
+  for await (const entry of store.list('', { onUnlisted, ...(signal && { signal }) })) {
+    if (entry.kind !== 'object' || isFolderMarker(entry)) continue
+    const { key, size, modified } = entry
+    yield { key, size, modified }
+  }
+}
+
+async function* fromManifest(url: string, signal: AbortSignal | undefined): AsyncGenerator<Listed> {
+  const manifest = await openManifest(url, signal ? { signal } : {})
+  try {
+    for (const { key, size, etag } of manifest.entries()) yield { key, size, etag, modified: 0 }
+  } finally {
+    manifest.close()
+  }
+}
+
 /**
  * Opens a folder of pictures, local (a path or file: URL) or in any store. E_NOT_FOUND where it is not there or has no
  * files in class folders, E_USAGE for a file, E_ACCESS where it may not be listed. Listing reads no file.
  */
 export async function imageFolder(root: string, options: ImageFolderOptions = {}): Promise<ImageFolder> {
-  knownOptions('imageFolder', options, ['signal'])
+  knownOptions('imageFolder', options, ['manifest', 'fingerprint', 'signal'])
+  const { manifest, fingerprint, signal } = options
   await checkRoot(root)
   const store = await openStore(root)
   try {
@@ -193,12 +232,11 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
       if (isIgnored(found)) ignored.push(found.key)
       else faults.push(found)
     }
-    for await (const entry of store.list('', { ...options, onUnlisted })) {
-      if (entry.kind !== 'object' || isHidden(entry.key)) continue
-      const { key, size, modified } = entry
-      if (isFolderMarker(entry)) continue
-      if (key.includes('/')) add({ key, size, modified })
-      else ignored.push(key)
+    const entries = manifest === undefined ? filesOf(store, signal, onUnlisted) : fromManifest(manifest, signal)
+    for await (const file of entries) {
+      if (isHidden(file.key)) continue
+      if (file.key.includes('/')) add(file)
+      else ignored.push(file.key)
     }
     for (const fault of faults) add({ key: fault.key, size: 0, modified: 0, fault })
     if (faults.length > 0)
@@ -210,7 +248,10 @@ export async function imageFolder(root: string, options: ImageFolderOptions = {}
         hint: 'the layout is ROOT/CLASS/PICTURE; put all pictures into one sub-folder if they have no classes',
       })
     }
-    return new ImageFolder(store, classes, stray, ignored.sort(byCodePoint))
+    const spec = { url: absoluteUrl(root), ...(manifest !== undefined && { manifest: absoluteUrl(manifest) }) }
+    const folder = new ImageFolder(store, classes, stray, ignored.sort(byCodePoint), spec)
+    if (fingerprint === undefined || fingerprint === folder.fingerprint) return folder
+    throw otherObjects(store.url)
   } catch (error) {
     await store.close()
     throw error

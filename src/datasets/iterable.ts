@@ -18,7 +18,7 @@ export interface FromSamplesOptions {
 const DETECTION_SAMPLES = 100
 const DETECTION_BYTES = 64 * 1024 * 1024
 
-type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>
+export type AnyIterator = AsyncIterator<unknown> | Iterator<unknown>
 
 /**
  * Samples from an iterable, read once from first to last. Its types come from the first samples and hold for all.

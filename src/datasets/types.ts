@@ -1,5 +1,6 @@
 import type { DType, TypedArray } from '../dtype.ts'
 import type { MappedBytes } from '../mapped.ts'
+import type { GetOptions } from '../storage/types.ts'
 import type { DatasetSpec } from './spec.ts'
 
 /**
@@ -22,9 +23,9 @@ export type Schema = Readonly<Record<string, Field>>
 export type Value = Uint8Array | string | number | bigint
 export type Sample = Readonly<Record<string, Value>>
 
-export interface ReadOptions {
+/** What is not about samples is for the store that they are read from: a dataset passes it on. */
+export interface ReadOptions extends Pick<GetOptions, 'signal' | 'parts' | 'pageCache'> {
   readonly fields?: readonly string[]
-  readonly signal?: AbortSignal
 }
 
 /** Where the bytes of samples lie in one mapped file; arrays are filled by `locate`, one element a sample. */

@@ -96,6 +96,8 @@ export interface RecordReader {
    * sample needs. E_CORRUPT names file, sample and place; E_LIMIT where `into` is too small.
    */
   read(sample: number, into: Uint8Array): Promise<number>
+  /** Whole numbers that go with the records, one each; undefined where this file has none. Absent: the format has none. */
+  labels?(): Promise<BigInt64Array | undefined>
   close(): Promise<void>
 }
 

@@ -1,20 +1,18 @@
 import { nameOf } from '../datasets/name-of.ts'
-import type { Dataset, ReadOptions, Sample } from '../datasets/types.ts'
-import { type ErrorCode, fromSystemError, HeadraceError, reasonOf } from '../errors.ts'
+import type { Dataset, Sample } from '../datasets/types.ts'
+import { fromSystemError, HeadraceError, reasonOf } from '../errors.ts'
 import { makeBatch, makeLease } from './batch.ts'
 import { BatchMemory } from './batch-memory.ts'
-import { faultError, type RowFault } from './faults.ts'
+import { faultError, isLasting, type RowFault } from './faults.ts'
 import type { FetchTicket } from './fetch-budget.ts'
 import type { StepPlan } from './plan.ts'
 import type { SlotClaim } from './slots.ts'
+import type { StepFetch } from './step-fetch.ts'
 import type { Batch, DecodePlan, Decoder, FieldBatch, Rows, SampleFault } from './types.ts'
 import { valueFault } from './values.ts'
 
 /** Fields start at multiples of this in a slot: a cache line, and any element type. */
 const FIELD_ALIGN = 64
-
-/** What is wrong with a sample itself. Anything else (a network, a server, a time-out) says nothing about it and is thrown. */
-const LASTING: readonly ErrorCode[] = ['E_CORRUPT', 'E_UNSUPPORTED', 'E_NOT_FOUND', 'E_ACCESS', 'E_LIMIT', 'E_CHECKSUM']
 
 export interface Prepared {
   readonly batch: Batch
@@ -33,7 +31,13 @@ interface PlannedFields {
 export interface BatchMakerSettings {
   /** Samples of a whole batch. */
   readonly batchSize: number
-  readonly signal: AbortSignal | undefined
+}
+
+/** What one try goes by. */
+export interface Attempt {
+  readonly fetch: StepFetch
+  readonly recorded?: RecordedFields
+  readonly ticket?: FetchTicket | undefined
 }
 
 /** Turns the plan of a step into a batch in a slot: read, plan each field, decode them together, deliver. */
@@ -48,14 +52,19 @@ export class BatchMaker {
     this.#settings = settings
   }
 
-  /** Whether samples are read, and not only located. */
+  /** Whether samples are read to memory that is no slot. */
   get reads(): boolean {
     return [...this.#decoders.values()].some((decoder) => decoder.readsSamples)
   }
 
+  /** Whether anything is read, and not only located. */
+  get fetches(): boolean {
+    return this.reads || this.#writesInPlace
+  }
+
   /** What every field decides for a step, as JSON. Throws the first row that nothing can be decided for. */
-  async record(plan: StepPlan): Promise<RecordedFields> {
-    const { plans, faults } = await this.#planFields(plan)
+  async record(plan: StepPlan, fetch: StepFetch): Promise<RecordedFields> {
+    const { plans, faults } = await this.#planFields(plan, { fetch })
     const [fault] = faults
     if (fault !== undefined) throw faultError(fault.record)
     return Object.fromEntries(
@@ -70,9 +79,9 @@ export class BatchMaker {
   async attempt(
     plan: StepPlan,
     claim: SlotClaim,
-    { recorded, ticket }: { readonly recorded?: RecordedFields; readonly ticket?: FetchTicket | undefined } = {},
+    attempt: Attempt,
   ): Promise<Prepared | { readonly faults: readonly RowFault[] }> {
-    const { plans, faults } = await this.#planFields(plan, recorded, ticket)
+    const { plans, faults } = await this.#planFields(plan, attempt)
     if (faults.length > 0) return { faults: faults.sort((a, b) => a.row - b.row) }
     const count = plan.ids.length
     const offsets = new Map<string, number>()
@@ -88,24 +97,34 @@ export class BatchMaker {
     }
     const { handle } = await claim.take(bytes)
     const failed: RowFault[] = []
+    const cuts = [...plans].flatMap(([name, { cuts = [] }]) => {
+      const start = offsets.get(name) as number
+      return [start, ...cuts.map((cut) => start + cut)]
+    })
+    // Leased only once all native work is done, where none writes in place: a slot remembers then which bytes are zeros.
+    let memory = this.#writesInPlace ? BatchMemory.lease(handle, bytes, cuts) : undefined
     // Every field comes to its end before the slot can go back, also where one of them throws.
     const decoded = await Promise.allSettled(
       [...this.#decoders].map(async ([name, decoder]) => {
         const found = await decoder.decode(plans.get(name) as DecodePlan, {
           slot: handle,
           offset: offsets.get(name) as number,
+          memory: () => memory as BatchMemory,
+          fetch: attempt.fetch,
         })
         failed.push(...found.map((fault) => this.#describe(plan, name, fault, fault.lasting)))
       }),
     )
-    for (const result of decoded) if (result.status === 'rejected') throw result.reason
-    if (failed.length > 0) return { faults: failed.sort((a, b) => a.row - b.row) }
-
-    const cuts = [...plans].flatMap(([name, { cuts = [] }]) => {
-      const start = offsets.get(name) as number
-      return [start, ...cuts.map((cut) => start + cut)]
-    })
-    const memory = BatchMemory.lease(handle, bytes, cuts)
+    for (const result of decoded) {
+      if (result.status === 'fulfilled') continue
+      memory?.detach()
+      throw result.reason
+    }
+    if (failed.length > 0) {
+      memory?.detach()
+      return { faults: failed.sort((a, b) => a.row - b.row) }
+    }
+    memory ??= BatchMemory.lease(handle, bytes, cuts)
     const lease = makeLease(memory, () => claim.drop())
     try {
       const fields: Record<string, FieldBatch> = {}
@@ -132,8 +151,12 @@ export class BatchMaker {
     return faults.sort((a, b) => a.row - b.row)
   }
 
-  async #planFields(plan: StepPlan, recorded?: RecordedFields, ticket?: FetchTicket): Promise<PlannedFields> {
-    const { samples, faults } = await this.#readSamples(plan)
+  get #writesInPlace(): boolean {
+    return [...this.#decoders.values()].some(({ inPlace }) => inPlace === true)
+  }
+
+  async #planFields(plan: StepPlan, { fetch, recorded, ticket }: Attempt): Promise<PlannedFields> {
+    const { samples, faults } = await this.#readSamples(plan, fetch)
     ticket?.found(samples.reduce((sum, sample) => sum + bytesOf(sample), 0))
     const rows: Rows = { epoch: plan.epoch, ids: plan.ids, repeats: plan.repeats, samples }
     const plans = new Map<string, DecodePlan>()
@@ -149,42 +172,34 @@ export class BatchMaker {
   }
 
   /** The samples of a step, once for all the fields that want them; nothing is read where none does. */
-  async #readSamples(plan: StepPlan): Promise<{ samples: (Sample | undefined)[]; faults: RowFault[] }> {
-    const { signal } = this.#settings
+  async #readSamples(
+    plan: StepPlan,
+    fetch: StepFetch,
+  ): Promise<{ samples: (Sample | undefined)[]; faults: RowFault[] }> {
     const fields = [...this.#decoders].filter(([, decoder]) => decoder.readsSamples).map(([name]) => name)
     if (fields.length === 0) return { samples: [], faults: [] }
+    const { samples, failures } = await fetch.read(plan.ids, fields)
     // By row, and not in the order in which reading fails.
     const faults: (RowFault | undefined)[] = []
-    const options = signal === undefined ? { fields } : { fields, signal }
-    const samples = await Promise.all(
-      Array.from(plan.ids, (id, row) =>
-        this.#read(id, options).then(
-          (sample) => {
-            for (const field of fields) {
-              const reason = valueFault(sample, field, this.#dataset.schema[field])
-              if (reason === undefined) continue
-              faults[row] = this.#describe(plan, field, { row, code: 'E_CORRUPT', reason }, true)
-              return undefined
-            }
-            return sample
-          },
-          (cause: unknown) => {
-            const key = nameOf(this.#dataset, id)
-            const error = fromSystemError(cause, `sample ${id} (${key})`, { sample: id, key })
-            if (!LASTING.includes(error.code)) throw error
-            const reason = reasonOf(cause, key)
-            faults[row] = this.#describe(plan, fields[0] as string, { row, code: error.code, reason }, true)
-            return undefined
-          },
-        ),
-      ),
-    )
+    for (const { row, error: cause } of failures) {
+      const id = plan.ids[row] as number
+      const key = nameOf(this.#dataset, id)
+      const error = fromSystemError(cause, `sample ${id} (${key})`, { sample: id, key })
+      if (!isLasting(cause)) throw fetch.reason ?? error
+      const reason = reasonOf(cause, key)
+      faults[row] = this.#describe(plan, fields[0] as string, { row, code: error.code, reason }, true)
+    }
+    for (const [row, sample] of samples.entries()) {
+      if (faults[row] !== undefined) continue
+      for (const field of fields) {
+        const reason = valueFault(sample as Sample, field, this.#dataset.schema[field])
+        if (reason === undefined) continue
+        faults[row] = this.#describe(plan, field, { row, code: 'E_CORRUPT', reason }, true)
+        samples[row] = undefined
+        break
+      }
+    }
     return { samples, faults: faults.filter((fault) => fault !== undefined) }
-  }
-
-  /** A dataset of someone else's may throw at once in place of rejecting. */
-  async #read(id: number, options: ReadOptions): Promise<Sample> {
-    return this.#dataset.read(id, options)
   }
 
   #describe(plan: StepPlan, field: string, { row, code, reason }: SampleFault, lasting: boolean): RowFault {

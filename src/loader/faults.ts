@@ -1,4 +1,4 @@
-import { type ErrorCode, HeadraceError } from '../errors.ts'
+import { type ErrorCode, type ErrorDetails, fromSystemError, HeadraceError, isHeadraceError } from '../errors.ts'
 import { Draws, viewKey } from '../sampling/random.ts'
 import { highWord } from '../words.ts'
 import type { OnError } from './options.ts'
@@ -23,12 +23,31 @@ export interface RowFault {
   readonly lasting: boolean
 }
 
-export interface LoaderReport {
+export interface FaultReport {
   /** Places left out, and places given to another sample, over all batches made. */
   readonly skipped: number
   readonly replaced: number
   /** Each bad sample once, by id; the first 1,000 that were met. */
   readonly faults: readonly FaultRecord[]
+}
+
+/** What is wrong with a sample itself. Anything else (a network, a server, a time-out) says nothing about it and is thrown. */
+const LASTING: readonly ErrorCode[] = ['E_CORRUPT', 'E_UNSUPPORTED', 'E_NOT_FOUND', 'E_ACCESS', 'E_LIMIT', 'E_CHECKSUM']
+
+/** As `fromSystemError`, which throws what a callback of the user's threw. */
+export function namedError(cause: unknown, doing: string, details: ErrorDetails): unknown {
+  try {
+    return fromSystemError(cause, doing, details)
+  } catch (error) {
+    return error
+  }
+}
+
+/** Whether what reading threw is about the sample: also one that is another now than the dataset knows. */
+export function isLasting(cause: unknown): boolean {
+  const error = namedError(cause, '', {})
+  if (!isHeadraceError(error)) return false
+  return LASTING.includes(error.code) || (error.code === 'E_STATE' && error.details.key !== undefined)
 }
 
 const MAX_FAULT_RECORDS = 1000
@@ -166,7 +185,7 @@ export class FaultPolicy {
     else this.#replaced += plan.ids.filter((id, row) => id !== original.ids[row]).length
   }
 
-  report(): LoaderReport {
+  report(): FaultReport {
     return {
       skipped: this.#skipped,
       replaced: this.#replaced,

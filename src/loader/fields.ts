@@ -3,6 +3,7 @@ import { type DType, itemSize, type TypedArray, viewOf } from '../dtype.ts'
 import { HeadraceError } from '../errors.ts'
 import { native } from '../native.ts'
 import type { BatchMemory } from './batch-memory.ts'
+import { PlacedBytesDecoder, PlacedTensorDecoder, readsInPlace } from './in-place.ts'
 import { largestOf, locate, type StoredSource } from './source.ts'
 import type { DecodeFault, DecodePlan, Decoder, FieldBatch, Rows, SampleFault, SlotSpan, StoredBytes } from './types.ts'
 
@@ -224,12 +225,18 @@ export function genericDecoder(dataset: Dataset, name: string, settings: Decoder
     case 'number':
       return new NumberDecoder(dataset, name, field) as Decoder
     case 'tensor':
-      return new TensorDecoder(name, field) as Decoder
+      return (
+        readsInPlace(dataset) ? new PlacedTensorDecoder(dataset, name, field) : new TensorDecoder(name, field)
+      ) as Decoder
     case 'string':
       return new StringDecoder(name) as Decoder
     case 'image':
     case 'bytes':
-      return new StoredDecoder(dataset, name, settings, group) as Decoder
+      return (
+        readsInPlace(dataset)
+          ? new PlacedBytesDecoder(dataset, name, settings.batchSize)
+          : new StoredDecoder(dataset, name, settings, group)
+      ) as Decoder
     default:
       throw new HeadraceError('E_USAGE', `field ${name} has no kind`)
   }

@@ -1,25 +1,18 @@
-import {
-  booleanOption,
-  finiteNumber,
-  knownOptions,
-  nonNegativeInteger,
-  oneOf,
-  positiveInteger,
-  show,
-} from '../checks.ts'
+import { finiteNumber, knownOptions, nonNegativeInteger, oneOf, positiveInteger, show } from '../checks.ts'
 import { availableCores } from '../cores.ts'
 import type { Dataset, Schema } from '../datasets/types.ts'
 import { discoverRank } from '../distributed/rank.ts'
 import { HeadraceError } from '../errors.ts'
 import { MAX_WORD } from '../sampling/random.ts'
-import { randomSampler, sequentialSampler } from '../sampling/samplers.ts'
 import type { Tail } from '../sampling/shards.ts'
 import type { Sampler } from '../sampling/types.ts'
+import { FLOW_OPTIONS, type FlowOptions, type FlowSettings, settleFlow } from './flow-options.ts'
+import { chooseOrder, ORDER_OPTIONS, type OrderOptions } from './order.ts'
 import type { LoaderState } from './state.ts'
 
 export type OnError = 'throw' | 'skip' | 'replace'
 
-export interface LoaderOptions {
+export interface LoaderOptions extends OrderOptions, FlowOptions {
   /** Samples per rank and step. 32. */
   readonly batchSize?: number
   /**
@@ -27,19 +20,15 @@ export interface LoaderOptions {
    * sequence's first samples, so that every rank has the same number of steps; the default of several), `drop`.
    */
   readonly tail?: Tail
-  /** Another order each epoch, a pure function of (seed, epoch, number of samples). false. */
-  readonly shuffle?: boolean
   /** Of the order and of every random operation. 0. */
   readonly seed?: number
-  /** 'sequential', 'random', or one of your own; overrides `shuffle`. */
-  readonly sampler?: 'sequential' | 'random' | Sampler
+  /** Of random operations in place of `seed`, which is then the order's alone. */
+  readonly generatorSeed?: number
   /** This process among `worldSize`; from the launcher's environment (torchrun, Open MPI, MPICH, Slurm) when absent. */
   readonly rank?: number
   readonly worldSize?: number
   /** Native decode threads. The cores this process may use. */
   readonly threads?: number
-  /** Batches made ahead of the one in use. 2. */
-  readonly prefetch?: number
   /** Bound of all slots together, bytes. 1 GiB. */
   readonly ringBytes?: number
   /** The first epoch. 0. */
@@ -60,17 +49,22 @@ export interface LoaderOptions {
   readonly signal?: AbortSignal
 }
 
+/** What of a dataset decides about the order of its samples. */
+export type SourceOfOrder = Pick<Dataset, 'length' | 'schema' | 'fingerprint' | 'chunks' | 'randomAccess'>
+
 /** Every option settled. */
-export interface LoaderSettings {
+export interface LoaderSettings extends FlowSettings {
   readonly batchSize: number
   readonly tail: Tail
   readonly seed: number
+  readonly generatorSeed: number
   readonly sampler: Sampler
   readonly order: string
+  /** Of a shuffle within windows, samples; 1 where there is none. */
+  readonly window: number
   readonly rank: number
   readonly worldSize: number
   readonly threads: number
-  readonly prefetch: number
   readonly ringBytes: number
   readonly epoch: number
   readonly epochs: number
@@ -84,13 +78,13 @@ export interface LoaderSettings {
 export const LOADER_OPTIONS = [
   'batchSize',
   'tail',
-  'shuffle',
   'seed',
-  'sampler',
+  'generatorSeed',
+  ...ORDER_OPTIONS,
   'rank',
   'worldSize',
   'threads',
-  'prefetch',
+  ...FLOW_OPTIONS,
   'ringBytes',
   'epoch',
   'epochs',
@@ -101,30 +95,14 @@ export const LOADER_OPTIONS = [
   'signal',
 ] as const
 
+const TAILS: readonly Tail[] = ['short', 'pad', 'drop']
 const DEFAULT_BATCH_SIZE = 32
-const DEFAULT_PREFETCH = 2
 /** 1 GiB: three float32 batches of 256 at 224 pixels take 462 MB. */
-const DEFAULT_RING_BYTES = 2 ** 30
+export const DEFAULT_RING_BYTES = 2 ** 30
 /** Names that a batch has itself. */
 export const RESERVED_FIELDS: readonly string[] = ['meta', 'copy', 'release']
 /** The longest that a timer can wait, ms. */
 const MAX_TIMEOUT = 2 ** 31 - 1
-
-function chooseSampler(options: LoaderOptions, length: number, seed: number): { sampler: Sampler; order: string } {
-  const { sampler } = options
-  const shuffle = booleanOption('shuffle', options.shuffle ?? false)
-  if (typeof sampler === 'object' && sampler !== null) {
-    nonNegativeInteger('sampler.length', sampler.length)
-    if (sampler.unique !== undefined) booleanOption('sampler.unique', sampler.unique)
-    for (const method of ['prepare', 'fill'] as const)
-      if (typeof sampler[method] !== 'function')
-        throw new HeadraceError('E_USAGE', `sampler.${method} must be a function, but got ${show(sampler[method])}`)
-    return { sampler, order: 'own' }
-  }
-  const order =
-    sampler === undefined ? (shuffle ? 'random' : 'sequential') : oneOf('sampler', sampler, ['sequential', 'random'])
-  return { order, sampler: order === 'random' ? randomSampler(length, seed) : sequentialSampler(length) }
-}
 
 function chooseFields(schema: Schema, wanted: readonly string[] | undefined): readonly string[] {
   if (wanted !== undefined && !Array.isArray(wanted))
@@ -143,7 +121,14 @@ function chooseFields(schema: Schema, wanted: readonly string[] | undefined): re
 }
 
 function chooseRank(options: LoaderOptions): { rank: number; worldSize: number } {
-  if (options.rank === undefined && options.worldSize === undefined) return discoverRank()
+  if (options.rank === undefined && options.worldSize === undefined) {
+    const found = discoverRank()
+    if (options.sampler === 'distributed' && found.source === 'none')
+      throw new HeadraceError('E_CONFIG', "sampler 'distributed' needs rank and worldSize: no launcher tells them", {
+        hint: 'give both, or start the job with torchrun, mpirun or srun',
+      })
+    return found
+  }
   const worldSize = positiveInteger('worldSize', options.worldSize)
   const rank = nonNegativeInteger('rank', options.rank)
   if (rank >= worldSize)
@@ -163,18 +148,34 @@ function chooseBatchSize(options: LoaderOptions, worldSize: number): number {
   return resume.globalBatch / worldSize
 }
 
+function chooseTail({ sampler, tail, resume }: LoaderOptions, worldSize: number): Tail {
+  const distributed = sampler === 'distributed'
+  const chosen = oneOf('tail', resume?.tail ?? tail ?? (worldSize === 1 && !distributed ? 'short' : 'pad'), TAILS)
+  if (distributed && chosen === 'short')
+    throw new HeadraceError(
+      'E_USAGE',
+      "sampler 'distributed' gives every rank as many samples: tail must be pad or drop",
+    )
+  return chosen
+}
+
+/** The seed that belongs to a state, unless another is asked for: E_STATE. */
+function seedOf(name: string, asked: number | undefined, kept: number | undefined, fallback: number): number {
+  if (kept !== undefined && asked !== undefined && asked !== kept)
+    throw new HeadraceError(
+      'E_STATE',
+      `the state was made with ${name} ${kept}, but ${name} ${show(asked)} is asked for`,
+    )
+  return nonNegativeInteger(name, kept ?? asked ?? fallback)
+}
+
 /** Settles the options of a loader over `dataset`. E_USAGE names what is wrong and quotes it. */
-export function settle(dataset: Dataset, options: LoaderOptions): LoaderSettings {
+export function settle(dataset: SourceOfOrder, options: LoaderOptions): LoaderSettings {
   knownOptions('load', options, LOADER_OPTIONS)
   const { length } = dataset
   if (length === undefined)
     throw new HeadraceError('E_UNSUPPORTED', 'this dataset does not know its length; build a cache of it and load that')
   const { resume } = options
-  if (resume !== undefined && options.seed !== undefined && options.seed !== resume.seed)
-    throw new HeadraceError(
-      'E_STATE',
-      `the state was made with seed ${resume.seed}, but seed ${show(options.seed)} is asked for`,
-    )
   if (resume !== undefined && options.epoch !== undefined && options.epoch !== resume.epoch)
     throw new HeadraceError(
       'E_STATE',
@@ -182,23 +183,34 @@ export function settle(dataset: Dataset, options: LoaderOptions): LoaderSettings
     )
   if (options.signal !== undefined && !(options.signal instanceof AbortSignal))
     throw new HeadraceError('E_USAGE', `signal must be an AbortSignal, but got ${show(options.signal)}`)
-  const seed = nonNegativeInteger('seed', resume?.seed ?? options.seed ?? 0)
+  const seed = seedOf('seed', options.seed, resume?.seed, 0)
+  const kept = resume === undefined ? undefined : (resume.generatorSeed ?? resume.seed)
+  const onError = oneOf('onError', options.onError ?? 'throw', ['throw', 'skip', 'replace'])
+  if (onError === 'replace' && dataset.randomAccess === false)
+    throw new HeadraceError(
+      'E_UNSUPPORTED',
+      "onError 'replace' needs random access, and this dataset is read in order",
+      {
+        hint: "take onError: 'skip'",
+      },
+    )
   const { rank, worldSize } = chooseRank(options)
   return {
-    ...chooseSampler(options, length, seed),
+    ...chooseOrder(dataset, options, seed, length),
     batchSize: chooseBatchSize(options, worldSize),
-    tail: oneOf('tail', resume?.tail ?? options.tail ?? (worldSize === 1 ? 'short' : 'pad'), ['short', 'pad', 'drop']),
+    tail: chooseTail(options, worldSize),
     seed,
+    generatorSeed: seedOf('generatorSeed', options.generatorSeed, kept, seed),
     rank,
     worldSize,
     threads: positiveInteger('threads', options.threads ?? availableCores(), 1024),
-    prefetch: positiveInteger('prefetch', options.prefetch ?? DEFAULT_PREFETCH, 1024),
+    ...settleFlow(options),
     ringBytes: positiveInteger('ringBytes', options.ringBytes ?? DEFAULT_RING_BYTES),
     epoch: nonNegativeInteger('epoch', resume?.epoch ?? options.epoch ?? 0, MAX_WORD),
     epochs: positiveInteger('epochs', options.epochs ?? 1),
     position: resume?.position ?? 0,
     fields: chooseFields(dataset.schema, options.fields),
-    onError: oneOf('onError', options.onError ?? 'throw', ['throw', 'skip', 'replace']),
+    onError,
     timeout: options.timeout === undefined ? undefined : finiteNumber('timeout', options.timeout, 1, MAX_TIMEOUT),
     signal: options.signal,
   }

@@ -4,6 +4,9 @@ import { native, type SlotHandle } from '../native.ts'
 
 /** Slots grow in steps of a huge page, so that batches of nearly the same size do not each want another one. */
 const GROWTH = 2 ** 21
+/** How often, and how long, memory is waited for that nobody is known to hold: ms. */
+const RETRY = 2
+const MAX_RETRY = 1000
 /** Node 20's largest ArrayBuffer. */
 const MAX_SLOT_BYTES = 2 ** 32
 
@@ -18,6 +21,20 @@ export interface Slot {
   bytes: number
 }
 
+/** Where the memory of slots comes from. */
+export interface SlotMaker {
+  /** undefined: there is no room for it before other slots are destroyed. */
+  create(bytes: number): SlotHandle | undefined
+  /**
+   * A batch waits for memory, and all `slots` that there are are out. Said again whenever one comes back that does not
+   * help. Who has this judges for itself whether its consumer holds too much.
+   */
+  full?(slots: number): void
+}
+
+/** A mapping of its own for every slot. */
+export const OWN_SLOTS: SlotMaker = { create: (bytes) => native.createSlot(bytes) }
+
 function closed(): HeadraceError {
   return new HeadraceError('E_CANCELLED', 'the loader was closed')
 }
@@ -29,15 +46,19 @@ function closed(): HeadraceError {
 export class SlotRing {
   readonly #maxSlots: number
   readonly #maxBytes: number
+  readonly #maker: SlotMaker
   readonly #free: Slot[] = []
   readonly #waiting: Waiting[] = []
   #slots = 0
   #bytes = 0
   #closed = false
+  #later: NodeJS.Timeout | undefined
+  #tries = 0
 
-  constructor(maxSlots: number, maxBytes: number) {
+  constructor(maxSlots: number, maxBytes: number, maker: SlotMaker = OWN_SLOTS) {
     this.#maxSlots = maxSlots
     this.#maxBytes = maxBytes
+    this.#maker = maker
   }
 
   /** Bytes of all slots together. */
@@ -52,6 +73,10 @@ export class SlotRing {
 
   get slots(): number {
     return this.#slots
+  }
+
+  get maxSlots(): number {
+    return this.#maxSlots
   }
 
   /** A slot of at least `bytes`, as soon as one is free. E_LIMIT where one batch alone is too large. */
@@ -101,6 +126,7 @@ export class SlotRing {
   /** Frees what is free now, and what is out as it comes back. Nobody waits any more. */
   close(): void {
     this.#closed = true
+    clearTimeout(this.#later)
     for (const { reject } of this.#waiting.splice(0)) reject(closed())
     for (const slot of this.#free.splice(0)) this.#destroy(slot)
   }
@@ -117,7 +143,11 @@ export class SlotRing {
         first.reject(error)
         continue
       }
-      if (slot === undefined) return
+      if (slot === undefined) {
+        if (this.#slots > 0) this.#maker.full?.(this.#slots)
+        else this.#serveLater()
+        return
+      }
       this.#waiting.shift()
       first.resolve(slot)
     }
@@ -127,19 +157,39 @@ export class SlotRing {
   #find(bytes: number): Slot | undefined {
     const fitting = this.#free.findIndex((slot) => slot.bytes >= bytes)
     if (fitting >= 0) return this.#free.splice(fitting, 1)[0]
-    if (this.#slots < this.#maxSlots && this.#bytes + bytes <= this.#maxBytes) {
-      const slot = { handle: native.createSlot(bytes), bytes }
-      this.#slots++
-      this.#bytes += bytes
-      return slot
-    }
     // Too small ones make room: all free ones go if they must, one of them grows.
-    while (this.#free.length > 0) {
-      const slot = this.#free.pop() as Slot
+    for (;;) {
+      const made = this.#make(bytes)
+      if (made !== undefined) return made
+      const slot = this.#free.pop()
+      if (slot === undefined) break
       this.#destroy(slot)
-      if (this.#slots < this.#maxSlots && this.#bytes + bytes <= this.#maxBytes) return this.#find(bytes)
     }
     return undefined
+  }
+
+  /** Memory of slots that were destroyed comes back when the last one who works on it is done, and V8 says so. */
+  #serveLater(): void {
+    if (this.#later !== undefined) return
+    this.#later = setTimeout(() => {
+      this.#later = undefined
+      this.#tries++
+      if (this.#tries * RETRY < MAX_RETRY || this.#slots > 0) return this.#serve()
+      this.#tries = 0
+      const reason = 'no room for a batch: work that was given up still holds the memory'
+      this.#waiting.shift()?.reject(new HeadraceError('E_LIMIT', reason))
+      this.#serve()
+    }, RETRY)
+  }
+
+  #make(bytes: number): Slot | undefined {
+    if (this.#slots >= this.#maxSlots || this.#bytes + bytes > this.#maxBytes) return undefined
+    const handle = this.#maker.create(bytes)
+    if (handle === undefined) return undefined
+    this.#slots++
+    this.#bytes += bytes
+    this.#tries = 0
+    return { handle, bytes }
   }
 
   #destroy(slot: Slot): void {
@@ -160,6 +210,8 @@ export class SlotClaim {
   readonly settled: Promise<void>
   #settle: () => void = () => {}
   #slot: Slot | undefined
+  #hungry = false
+  #bytes = 0
 
   constructor(ring: SlotRing, before: Promise<void>) {
     this.#ring = ring
@@ -174,10 +226,24 @@ export class SlotClaim {
     return this.#ring.maxBytes
   }
 
+  /** What was asked for last; 0 before that. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** Whether it waits for a slot that whoever has one must give back. */
+  get hungry(): boolean {
+    return this.#hungry
+  }
+
   async take(bytes: number): Promise<Slot> {
+    this.#bytes = bytes
     if (this.#slot === undefined) {
       await this.#before
-      this.#slot = await this.#ring.take(bytes)
+      this.#hungry = true
+      this.#slot = await this.#ring.take(bytes).finally(() => {
+        this.#hungry = false
+      })
       this.#settle()
     } else this.#ring.grow(this.#slot, bytes)
     return this.#slot

@@ -4,6 +4,7 @@ import type { DType, Tensor, TypedArray } from '../dtype.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { SlotHandle } from '../native.ts'
 import type { BatchMemory } from './batch-memory.ts'
+import type { StepFetch } from './step-fetch.ts'
 
 /** What `load` delivers for one step. Its memory is a leased slot: at the next step every tensor of it is detached. */
 export interface BatchMeta {
@@ -101,12 +102,17 @@ export interface SlotSpan {
   readonly slot: SlotHandle
   /** Bytes from the slot's start, a multiple of 64. */
   readonly offset: number
+  /** The memory of the whole batch, for those that are `inPlace`. */
+  memory(): BatchMemory
+  readonly fetch: StepFetch
 }
 
 /** Turns one field of a batch into what is delivered. Plan, then decode into the slot, then deliver views of it. */
 export interface Decoder<P extends DecodePlan = DecodePlan, R = unknown> {
   /** Whether `plan` needs `rows.samples`. */
   readonly readsSamples: boolean
+  /** Whether `decode` writes by JavaScript, or reads, into the slot. */
+  readonly inPlace?: boolean
   /** Whether the field depends on what `record` gives: a plan without it says nothing about such a field. */
   readonly decides: boolean
   /** Pure where the sizes are known beforehand. `recorded`: what `record` made of an earlier plan, to be used again. */

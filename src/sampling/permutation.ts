@@ -1,6 +1,6 @@
-import { nonNegativeInteger, show } from '../checks.ts'
-import { HeadraceError } from '../errors.ts'
+import { nonNegativeInteger } from '../checks.ts'
 import { highWord, TWO_32 } from '../words.ts'
+import { checkPositions } from './positions.ts'
 import { MAX_WORD, threefry, viewKey } from './random.ts'
 
 /** Keys of the order are drawn apart from every view's; the NUL keeps it off the names that people give to views. */
@@ -58,11 +58,7 @@ export class Permutation {
   fill(start: number, out: Float64Array): void {
     const { length } = this
     const count = out.length
-    if (!Number.isSafeInteger(start) || start < 0 || start + count > length)
-      throw new HeadraceError(
-        'E_USAGE',
-        `positions must be within 0 .. ${length - 1}, but got ${count} from ${show(start)}`,
-      )
+    checkPositions(length, start, count)
     const a = this.#a
     const b = this.#b
     const keys = this.#keys

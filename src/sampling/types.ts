@@ -7,6 +7,11 @@ export interface Sampler {
    * bytes a sample, and going through the epoch up to where it resumes.
    */
   readonly unique?: boolean
+  /**
+   * What the order follows from beside the loader's seed and `length`, in a few words: a state of a sampler with another
+   * fingerprint is refused. 'own' where absent.
+   */
+  readonly fingerprint?: string
   /** Called before `fill` for an epoch; may derive keys, does no I/O. */
   prepare(epoch: number): void
   /** Writes the ids of positions start .. start + out.length - 1. */

@@ -38,6 +38,7 @@ export type {
   CopyAcross,
   DeleteResult,
   GetOptions,
+  GetParts,
   ListEntry,
   ListOptions,
   ObjectBody,

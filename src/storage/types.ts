@@ -1,4 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
+import type { PageCachePolicy } from './file/policies.ts'
 
 /** A half-open range of bytes, [offset, offset + length). Without `length`: to the end of the object. */
 export interface ByteRange {
@@ -76,12 +77,22 @@ export interface CallOptions {
   readonly trace?: Trace
 }
 
+/** Bytes of one request of a get, and requests of it at once. `size` may be Infinity: all in one. */
+export interface GetParts {
+  readonly size: number
+  readonly inflight: number
+}
+
 export interface GetOptions extends CallOptions {
   readonly range?: ByteRange
   /** Where the bytes go; E_LIMIT where it is too small. Without it a new array is made. */
   readonly into?: Uint8Array
   /** E_STATE unless the object still has this etag. */
   readonly ifMatch?: string
+  /** Of a get that is larger than a part; what the store was opened with where absent. In memory it means nothing. */
+  readonly parts?: GetParts
+  /** Where objects are files in the page cache; what the store was opened with where absent. */
+  readonly pageCache?: PageCachePolicy
 }
 
 /** What lies where objects could and is none, under the key that it would have; of a directory with `/` at the end. */
@@ -118,6 +129,8 @@ export interface PutOptions extends CallOptions {
   readonly contentType?: string
   /** As with `contentType`: kept in memory and behind HTTP, left out where objects are files. Replaces all of a copy's. */
   readonly metadata?: Readonly<Record<string, string>>
+  /** Of S3, such as STANDARD_IA; left out elsewhere. */
+  readonly storageClass?: string
   /** Milliseconds since 1970 that the object has then, in stores that let it be set: files and memory. Otherwise it is now. */
   readonly modified?: number
 }

@@ -7,7 +7,9 @@ import {
   LOADER_OPTIONS,
   Loader,
   type LoaderOptions,
+  type LoaderSettings,
   type RaggedImages,
+  type SlotMaker,
   type StoredBytes,
 } from '../loader/index.ts'
 import { ImageDecoder } from './image-decoder.ts'
@@ -165,6 +167,11 @@ export function load<S extends Schema, const O extends LoadOptions = Record<neve
   options?: O,
 ): Loader<Batch<FieldsOf<S, O>>>
 export function load(dataset: Dataset, options: LoadOptions = {}): Loader {
+  return loadInto(dataset, options)
+}
+
+/** As `load`, into slots of the caller's; without them, of its own. */
+export function loadInto(dataset: Dataset, options: LoadOptions, slots?: SlotMaker): Loader {
   if (typeof dataset !== 'object' || dataset === null || typeof dataset.schema !== 'object')
     throw new HeadraceError('E_USAGE', `load needs a dataset, but got ${show(dataset)}`, {
       hint: 'await openImageCache(path) gives one',
@@ -174,20 +181,27 @@ export function load(dataset: Dataset, options: LoadOptions = {}): Loader {
   knownOptions('load', options, [...LOADER_OPTIONS, ...IMAGE_OPTIONS])
   const pipelines = pipelinesOf(options)
   const { image: _image, views, layout: _layout, dtype: _dtype, ...general } = options
-  return new Loader(dataset, general, ({ seed, threads, fields }, group) => {
+  const decoders = ({ generatorSeed, threads, fields }: LoaderSettings, group: number) => {
     if (pipelines !== undefined && !fields.some((name) => dataset.schema[name]?.kind === 'image'))
       throw new HeadraceError(
         'E_USAGE',
         `image operations need an image field, but the fields are ${fields.join(', ')}`,
       )
-    return (field) => {
+    return (field: string) => {
       if (pipelines === undefined || dataset.schema[field]?.kind !== 'image') return undefined
       const encoding = encodingOf(dataset, field)
       if (encoding === 'dct') checkExact(field, pipelines)
       if (encoding === 'yuv420') checkPlanes(field, pipelines)
       const frequencies = (dataset as Encoded).frequenciesOf?.(field)
       const stored = { encoding, frequencies } as const
-      return new ImageDecoder(dataset, field, pipelines, { seed, threads, group, stored, named: views !== undefined })
+      return new ImageDecoder(dataset, field, pipelines, {
+        seed: generatorSeed,
+        threads,
+        group,
+        stored,
+        named: views !== undefined,
+      })
     }
-  })
+  }
+  return new Loader(dataset, general, decoders, slots)
 }

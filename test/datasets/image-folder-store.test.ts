@@ -1,5 +1,8 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { imageFolder } from '../../src/datasets/index.ts'
+import { buildManifest, imageFolder, openDataset } from '../../src/datasets/index.ts'
 import { type S3Server, startS3Server } from '../../src/dev/s3/index.ts'
 import { HeadraceError } from '../../src/errors.ts'
 import { openStore } from '../../src/storage/open.ts'
@@ -67,6 +70,32 @@ it('an object that was replaced since the listing is told', async () => {
   await store.put('settings/cat/4.jpg', Buffer.concat([picture, Buffer.alloc(1)]))
   await expect(folder.read(0)).rejects.toMatchObject({ code: 'E_STATE' })
   await folder.close()
+})
+
+it('a folder is what a manifest lists, too, and opens again from its spec', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'headrace-image-folder-'))
+  try {
+    const manifest = join(dir, 'set.manifest')
+    await buildManifest('s3://pictures/set', manifest)
+    const listed = await imageFolder('s3://pictures/set')
+    const folder = await imageFolder('s3://pictures/set', { manifest })
+    expect(folder).toMatchObject({ classes: ['cat', 'dog'], ignored: ['README'], length: 5 })
+    expect(await folder.read(1)).toEqual(await listed.read(1))
+    for (const each of [listed, folder]) {
+      const again = await openDataset(JSON.parse(JSON.stringify(each.spec)))
+      expect(again).toMatchObject({ fingerprint: each.fingerprint, length: 5 })
+      await again.close()
+      await each.close()
+    }
+    await store.put('set/dog/a b+c.jpg', Buffer.concat([picture, Buffer.alloc(1)]))
+    await expect(openDataset(listed.spec)).rejects.toMatchObject({ code: 'E_STATE' })
+    const old = await openDataset(folder.spec)
+    await expect(old.read(2)).rejects.toMatchObject({ code: 'E_STATE', details: { key: 'dog/a b+c.jpg' } })
+    await old.close()
+    await expect(openDataset({ ...folder.spec, label: 3 })).rejects.toMatchObject({ code: 'E_USAGE' })
+  } finally {
+    await rm(dir, { recursive: true })
+  }
 })
 
 it('what is not there, and a bucket that is not, is E_NOT_FOUND', async () => {

@@ -115,7 +115,9 @@ describe('a TFRecord file', () => {
     const entry = Buffer.concat([text('label'), Buffer.from([0x12, 4, 0x1a, 2, 0x08, 7])])
     const features = Buffer.concat([Buffer.from([0x0a, entry.length]), entry])
     const message = Buffer.concat([Buffer.from([0x0a, features.length]), features])
-    expect(parseExample(message, 'file', 0)).toEqual([{ name: 'label', kind: 'int64', count: 1, start: 0, length: 0 }])
+    expect(parseExample(message, 'file', 0)).toEqual([
+      { name: 'label', kind: 'int64', count: 1, start: 0, length: 0, from: 15, to: 17 },
+    ])
     await expect(openWritten(tfrecord, { bytes: frames(message), sidecars: [] })).rejects.toEqual(
       failing('E_CORRUPT', 'without bytes called image', 'label'),
     )

@@ -9,3 +9,17 @@ export function unevenness(counts: Float64Array): number {
   const freedom = counts.length - 1
   return (chiSquare - freedom) / Math.sqrt(2 * freedom)
 }
+
+/** The same for counts that are expected to differ: how far they are from `expected`, of which none is 0. */
+export function misfit(counts: Float64Array, expected: Float64Array): number {
+  const chiSquare = counts.reduce((sum, count, i) => sum + (count - (expected[i] ?? 0)) ** 2 / (expected[i] ?? 0), 0)
+  const freedom = counts.length - 1
+  return (chiSquare - freedom) / Math.sqrt(2 * freedom)
+}
+
+/** How often each of 0 .. count-1 comes. */
+export function countsOf(ids: Float64Array, count: number): Float64Array {
+  const counts = new Float64Array(count)
+  for (const id of ids) counts[id] = (counts[id] ?? 0) + 1
+  return counts
+}

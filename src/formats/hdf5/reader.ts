@@ -1,4 +1,4 @@
-import { type DType, itemSize } from '../../dtype.ts'
+import { type DType, integersOf, itemSize, viewOf } from '../../dtype.ts'
 import { HeadraceError } from '../../errors.ts'
 import { checkSample, corrupt, ofSample, recordBytes, roomOf } from '../layout.ts'
 import type { ByteSource, FileLayout, RecordReader } from '../types.ts'
@@ -51,16 +51,47 @@ function recordNames(source: ByteSource, names: ReadonlySet<string>): readonly s
 export async function openRecords(source: ByteSource, layout?: FileLayout): Promise<RecordReader> {
   const parts = await ownParts(source)
   if (parts !== undefined)
-    return reader(source, parts, layout, async () => {
-      for (const part of parts) part.close?.()
+    return reader(source, parts, layout, {
+      labels: () => ownLabels(source),
+      close: async () => {
+        for (const part of parts) part.close?.()
+      },
     })
   const file = await openWithLibrary(source)
   try {
-    return reader(source, libraryParts(source, file), layout, async () => file.close())
+    const labels = () => libraryLabels(file)
+    return reader(source, libraryParts(source, file), layout, { labels, close: async () => file.close() })
   } catch (error) {
     file.close()
     throw error
   }
+}
+
+const LABELS = 'labels'
+
+/** Numbers as labels, where they are whole and one a sample; the reader checks how many. */
+function labelsOf(shape: readonly number[], dtype: DType | undefined, bytes: Uint8Array): BigInt64Array | undefined {
+  if (shape.length !== 1 || dtype === undefined || integersOf(dtype) === undefined) return undefined
+  const own = bytes.slice()
+  return BigInt64Array.from(viewOf(dtype, own.buffer, 0, own.length / itemSize(dtype)), BigInt)
+}
+
+async function ownLabels(source: ByteSource): Promise<BigInt64Array | undefined> {
+  const group = await readRootGroup(source, (name) => name === LABELS)
+  const dataSet = group?.get(LABELS)
+  const part = typeof dataSet === 'object' ? await ownPart(source, dataSet) : undefined
+  if (part === undefined) return undefined
+  const item = itemSize(part.dtype)
+  const bytes = new Uint8Array((part.shape[0] ?? 0) * item)
+  for (let at = 0; at < bytes.length; at += item) await part.read(at / item, bytes.subarray(at, at + item))
+  return labelsOf(part.shape, part.dtype, bytes)
+}
+
+async function libraryLabels(file: LibraryFile): Promise<BigInt64Array | undefined> {
+  const described = file.dataSets.find(({ name }) => name === LABELS)
+  if (described === undefined) return undefined
+  const [count = 0] = described.shape
+  return labelsOf(described.shape, dtypeOfDescribed(described), await file.read(LABELS, 0, count))
 }
 
 /** undefined where something needs libhdf5. */
@@ -142,7 +173,7 @@ function reader(
   source: ByteSource,
   parts: readonly Part[],
   layout: FileLayout | undefined,
-  close: () => Promise<void>,
+  { labels, close }: { labels(): Promise<BigInt64Array | undefined>; close(): Promise<void> },
 ): RecordReader {
   const [first, ...others] = parts as [Part, ...Part[]]
   const { dtype } = first
@@ -178,6 +209,10 @@ function reader(
       const failed = (await Promise.allSettled(reads)).find((read) => read.status === 'rejected')
       if (failed !== undefined) throw failed.reason
       return bytes
+    },
+    labels: async () => {
+      const found = await labels()
+      return found?.length === samples ? found : undefined
     },
     close,
   }

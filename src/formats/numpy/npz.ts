@@ -1,4 +1,4 @@
-import { itemSize } from '../../dtype.ts'
+import { integersOf, itemSize, viewOf } from '../../dtype.ts'
 import { HeadraceError } from '../../errors.ts'
 import { checkLayout, refuseOptions } from '../layout.ts'
 import { npyHeader } from '../npy.ts'
@@ -24,6 +24,8 @@ import { interleaved } from './sample-last.ts'
 const RECORDS = 'x.npy'
 const LABELS = 'y.npy'
 const LABEL_BYTES = 8
+/** 1 GiB: labels are in memory as a whole. */
+const MAX_LABEL_BYTES = 2 ** 30
 
 /** DLIO's .npz files: a zip of the arrays `x`, the samples on its last axis, and `y`. */
 export const npz: RecordFormat = {
@@ -126,7 +128,25 @@ async function recordsMember(source: ByteSource) {
 
 function readerOf(source: ByteSource, array: RecordArray, member: MemberBytes): RecordReader {
   member.beginsWith(array.header)
-  return new ArrayReader(source.name, array, member, () => member.close())
+  const labels = () => labelsIn(source, array.samples)
+  return new ArrayReader(source.name, array, member, () => member.close(), labels)
+}
+
+/** `y`, where it is a whole number a sample. */
+async function labelsIn(source: ByteSource, samples: number): Promise<BigInt64Array | undefined> {
+  const found = (await zipMembers(source)).find(({ name }) => name === LABELS)
+  if (found === undefined || found.size > MAX_LABEL_BYTES) return undefined
+  const member = await openMember(source, found)
+  try {
+    const { shape, dtype, samples: count, header } = await readArray(member, member.size, source.name)
+    if (shape.length > 0 || count !== samples || integersOf(dtype) === undefined) return undefined
+    const bytes = new Uint8Array(count * itemSize(dtype))
+    member.beginsWith(header)
+    await member.read(header.length, bytes)
+    return BigInt64Array.from(viewOf(dtype, bytes.buffer, 0, count), BigInt)
+  } finally {
+    member.close()
+  }
 }
 
 /**

@@ -13,8 +13,16 @@ export class ArrayReader implements RecordReader {
   readonly #recordBytes: number
   readonly #array: SampleLastArray
   readonly #close: () => void
+  readonly labels?: () => Promise<BigInt64Array | undefined>
 
-  constructor(file: string, array: RecordArray, bytes: ArrayBytes, close: () => void) {
+  constructor(
+    file: string,
+    array: RecordArray,
+    bytes: ArrayBytes,
+    close: () => void,
+    labels?: () => Promise<BigInt64Array | undefined>,
+  ) {
+    if (labels !== undefined) this.labels = labels
     const { samples, shape, dtype, header } = array
     this.samples = samples
     this.shape = shape

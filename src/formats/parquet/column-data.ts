@@ -9,6 +9,8 @@ export interface ColumnData {
   readonly rowBytes?: number
   /** Otherwise where each row starts, and where the last one ends. */
   readonly rowStarts?: Uint32Array
+  /** 1 for rows that are null, or hold a value that is; absent where there are none. */
+  readonly nulls?: Uint8Array
 }
 
 /** Puts the pages of a column together. What is null is zeros, or nothing where values differ in length. */
@@ -18,6 +20,7 @@ export class ColumnBuilder {
   #bytes: Uint8Array
   #used = 0
   readonly #starts: Uint32Array | undefined
+  #nulls: Uint8Array | undefined
   #row = 0
 
   /** `bytes`: about how many there will be. */
@@ -50,14 +53,14 @@ export class ColumnBuilder {
 
   end(): ColumnData {
     if (this.#row !== this.#rows) throw new DamagedPage(`it has ${this.#row} rows instead of ${this.#rows}`)
-    const bytes = this.#bytes.subarray(0, this.#used)
+    const column = { bytes: this.#bytes.subarray(0, this.#used), ...(this.#nulls && { nulls: this.#nulls }) }
     const starts = this.#starts
-    if (starts === undefined) return { bytes, rowBytes: this.#leaf.valueBytes }
+    if (starts === undefined) return { ...column, rowBytes: this.#leaf.valueBytes }
     starts[this.#rows] = this.#used
     const rowBytes = this.#rows > 0 ? (starts[1] as number) : 0
     for (let row = 1; row < this.#rows; row++)
-      if ((starts[row + 1] as number) - (starts[row] as number) !== rowBytes) return { bytes, rowStarts: starts }
-    return { bytes, rowBytes }
+      if ((starts[row + 1] as number) - (starts[row] as number) !== rowBytes) return { ...column, rowStarts: starts }
+    return { ...column, rowBytes }
   }
 
   /** Lists of values of one size, all of them there. */
@@ -85,8 +88,17 @@ export class ColumnBuilder {
       } else if (this.#row === 0) throw new DamagedPage('it begins in the middle of a row')
       const level = definition?.[i] ?? maxDefinition
       if (level === maxDefinition) this.#append(valueAt(values, value++, valueBytes))
-      else if (level >= elementDefinition) this.#append(nothing)
+      else {
+        // One below that of an element, a list is there and empty.
+        if (level !== elementDefinition - 1) this.#markNull()
+        if (level >= elementDefinition) this.#append(nothing)
+      }
     }
+  }
+
+  #markNull(): void {
+    this.#nulls ??= new Uint8Array(this.#rows)
+    this.#nulls[this.#row - 1] = 1
   }
 
   #append(bytes: Uint8Array): void {

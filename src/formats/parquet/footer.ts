@@ -102,6 +102,8 @@ function readNodes(reader: ThriftReader): SchemaNode[] {
 const CONVERTED: Readonly<Record<number, string>> = {
   0: 'string',
   3: 'list',
+  // what is called ENUM and JSON is text
+  4: 'string',
   11: 'uint8',
   12: 'uint16',
   13: 'uint32',
@@ -110,6 +112,7 @@ const CONVERTED: Readonly<Record<number, string>> = {
   16: 'int16',
   17: 'int32',
   18: 'int64',
+  19: 'string',
 }
 
 function convertedName(number: number): string {
@@ -117,7 +120,7 @@ function convertedName(number: number): string {
 }
 
 function readLogical(reader: ThriftReader, node: SchemaNode, kind: number): void {
-  if (kind === 1) node.logical = 'string'
+  if (kind === 1 || kind === 4 || kind === 12) node.logical = 'string'
   else if (kind === 3) node.logical = 'list'
   else if (kind === 15) node.logical = 'float16'
   else if (kind === 10) {

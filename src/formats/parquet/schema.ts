@@ -25,6 +25,8 @@ export interface Leaf {
   readonly valueBytes: number
   /** undefined: bytes that are no numbers. */
   readonly dtype: DType | undefined
+  /** Whether bytes are UTF-8. */
+  readonly text: boolean
   readonly maxDefinition: number
   readonly maxRepetition: number
   /** From this definition level on an element is there, be it null. */
@@ -57,6 +59,7 @@ export function readLeaves(nodes: readonly SchemaNode[], broken: () => Error): r
         path: inner,
         physical: node.physical,
         ...widths(node),
+        text: node.logical === 'string',
         maxDefinition: def,
         maxRepetition: rep,
         elementDefinition: from,

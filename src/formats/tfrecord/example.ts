@@ -13,13 +13,16 @@ export interface Feature {
   /** Of bytes: where the first value lies in the message. */
   readonly start: number
   readonly length: number
+  /** Where the list of values lies in the message. */
+  readonly from: number
+  readonly to: number
 }
 
 /** The name of DLIO's records, and of their bytes' number. */
 export const IMAGE = 'image'
 const SIZE = 'size'
 
-const LENGTH_DELIMITED = 2
+export const LENGTH_DELIMITED = 2
 
 function varint(value: number): number[] {
   const bytes: number[] = []
@@ -53,7 +56,7 @@ export function exampleAround(bytes: number): { readonly before: Uint8Array; rea
 }
 
 /** A walk over the fields of a message. */
-class Fields {
+export class Fields {
   readonly #bytes: Uint8Array
   readonly #end: number
   readonly #fail: (at: number) => Error
@@ -124,7 +127,7 @@ export function parseExample(bytes: Uint8Array, file: string, offset: number): r
 const KINDS = ['none', 'bytes', 'float', 'int64'] as const
 
 function featureIn(entry: Fields, bytes: Uint8Array): Feature {
-  let feature: Feature = { name: '', kind: 'none', count: 0, start: 0, length: 0 }
+  let feature: Feature = { name: '', kind: 'none', count: 0, start: 0, length: 0, from: 0, to: 0 }
   while (entry.next()) {
     if (entry.wire !== LENGTH_DELIMITED) continue
     if (entry.number === 1)
@@ -133,7 +136,7 @@ function featureIn(entry: Fields, bytes: Uint8Array): Feature {
     for (const value = entry.inside(); value.next(); ) {
       const kind = KINDS[value.number]
       if (kind === undefined || kind === 'none' || value.wire !== LENGTH_DELIMITED) continue
-      feature = { ...feature, kind, ...valuesIn(value.inside(), kind) }
+      feature = { ...feature, kind, ...valuesIn(value.inside(), kind), from: value.start, to: value.end }
     }
   }
   return feature

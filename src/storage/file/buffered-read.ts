@@ -3,7 +3,7 @@ import { show } from '../../checks.ts'
 import { HeadraceError, throwIfAborted } from '../../errors.ts'
 import { native } from '../../native.ts'
 import { cutRange, roomFor } from '../range.ts'
-import type { GetOptions, ObjectBody } from '../types.ts'
+import type { GetOptions, GetParts, ObjectBody } from '../types.ts'
 import {
   allocate,
   dropDescriptor,
@@ -46,7 +46,7 @@ export async function readBuffered(
 }
 
 async function read(fd: number, key: string, options: GetOptions): Promise<ObjectBody | undefined> {
-  const { range, into, ifMatch, signal } = options
+  const { range, into, ifMatch, signal, parts } = options
   const early = range?.length
   // Where the range says how much to read, the size is asked for at the same time: one trip through libuv less.
   if (
@@ -57,7 +57,10 @@ async function read(fd: number, key: string, options: GetOptions): Promise<Objec
   ) {
     const target = into?.subarray(0, early) ?? allocate(early, key)
     // Both are waited for even if one fails: the descriptor must not be closed under the other.
-    const [found, reading] = await Promise.allSettled([statDescriptor(fd), readInto(fd, target, range.offset, signal)])
+    const [found, reading] = await Promise.allSettled([
+      statDescriptor(fd),
+      readParts(fd, target, range.offset, parts, signal),
+    ])
     if (found.status === 'rejected') throw found.reason
     if (!found.value.isFile()) return undefined
     const { offset, length } = cutRange(range, found.value.size, key)
@@ -69,7 +72,32 @@ async function read(fd: number, key: string, options: GetOptions): Promise<Objec
   if (ifMatch !== undefined && infoOf(key, stats).etag !== ifMatch) throw changed(key, ifMatch)
   const { offset, length } = cutRange(range, stats.size, key)
   const target = into === undefined ? allocate(length, key) : roomFor(into, length, key)
-  return bodyOf(key, stats, target, offset, length, await readInto(fd, target, offset, signal))
+  return bodyOf(key, stats, target, offset, length, await readParts(fd, target, offset, parts, signal))
+}
+
+/** As `readInto`, in parts side by side where that is asked for. */
+async function readParts(
+  fd: number,
+  into: Uint8Array,
+  position: number,
+  parts: GetParts | undefined,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  if (parts === undefined || parts.size >= into.length) return readInto(fd, into, position, signal)
+  let next = 0
+  let done = 0
+  const lane = async () => {
+    while (next < into.length) {
+      const at = next
+      next += parts.size
+      const count = await readInto(fd, into.subarray(at, at + parts.size), position + at, signal)
+      done += count
+    }
+  }
+  const lanes = Array.from({ length: Math.min(parts.inflight, Math.ceil(into.length / parts.size)) }, lane)
+  // All come to their end even if one fails: the descriptor must not be closed under the others.
+  for (const lane of await Promise.allSettled(lanes)) if (lane.status === 'rejected') throw lane.reason
+  return done
 }
 
 export function changed(key: string, ifMatch: string): HeadraceError {

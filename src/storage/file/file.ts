@@ -66,7 +66,8 @@ export class FileStore implements Store {
     const path = this.#tree.localPath(key)
     checkRange(options.range)
     throwIfAborted(options.signal, 'get')
-    if (this.#pageCache !== 'dontNeed') {
+    const { pageCache = this.#pageCache } = options
+    if (pageCache !== 'dontNeed') {
       const turn = this.#cached.turn()
       if (turn !== undefined) {
         await turn
@@ -75,7 +76,7 @@ export class FileStore implements Store {
       const body = this.#cached.read(path, key, options)
       if (body !== undefined) return body
     }
-    return this.#tree.failingAs('read', key, () => readBuffered(path, key, options, this.#pageCache))
+    return this.#tree.failingAs('read', key, () => readBuffered(path, key, options, pageCache))
   }
 
   list(prefix: string, options: ListOptions = {}): AsyncIterable<ListEntry> {

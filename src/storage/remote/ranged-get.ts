@@ -37,6 +37,8 @@ export type FetchRange = (request: RangeRequest) => Promise<RangeHead | undefine
 
 /** 64 MiB: of larger parts a lost connection costs more than the fewer requests save. */
 const MAX_PART = 64 * 2 ** 20
+/** More than any object has. */
+const WHOLE = 2 ** 50
 /** Parts for each one under way: beyond, they are made larger. */
 const PARTS_PER_LANE = 32
 
@@ -48,6 +50,11 @@ export function rangedPartSize(length: number, { partSize, partsInFlight }: Part
 }
 
 type Parts = Pick<RemoteOptions, 'partSize' | 'partsInFlight'>
+
+/** What a caller says of one get wins over what the store was opened with. */
+export function partsOf({ parts }: Pick<GetOptions, 'parts'>, own: Parts): Parts {
+  return parts === undefined ? own : { partSize: Math.min(parts.size, WHOLE), partsInFlight: parts.inflight }
+}
 
 /**
  * Gets an object or a range of it in parts side by side, without asking for its size first: the first part's head tells
@@ -67,6 +74,8 @@ class RangedGet {
   readonly #key: string
   readonly #options: GetOptions
   readonly #parts: Parts
+  /** Parts that the caller chose are as large as it says. */
+  readonly #exact: boolean
   readonly #fetch: FetchRange
   readonly #offset: number
   #info: ObjectInfo | undefined
@@ -81,7 +90,8 @@ class RangedGet {
   constructor(key: string, options: GetOptions, parts: Parts, fetchRange: FetchRange) {
     this.#key = key
     this.#options = options
-    this.#parts = parts
+    this.#parts = partsOf(options, parts)
+    this.#exact = options.parts !== undefined
     this.#fetch = fetchRange
     this.#offset = options.range?.offset ?? 0
   }
@@ -142,7 +152,7 @@ class RangedGet {
     const { signal } = this.#options
     const onAbort = () => stop.abort(signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
-    const size = rangedPartSize(length - first, this.#parts)
+    const size = this.#exact ? this.#parts.partSize : rangedPartSize(length - first, this.#parts)
     const lanes = Math.min(this.#parts.partsInFlight, Math.ceil((length - first) / size))
     this.#rest = Promise.all(Array.from({ length: lanes }, () => this.#lane(size, length, stop.signal))).then(() =>
       signal?.removeEventListener('abort', onAbort),

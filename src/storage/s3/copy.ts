@@ -9,7 +9,7 @@ import { headObject } from './get.ts'
 import type { UploadedPart } from './interrupted-upload.ts'
 import { wholeKey } from './keys.ts'
 import { MultipartUpload } from './multipart.ts'
-import { etagOf, headersOfObject } from './object-headers.ts'
+import { etagOf, headersOfObject, storageClassHeader } from './object-headers.ts'
 import { existsAlready } from './put.ts'
 
 /** 5 GiB: S3 copies no more in one request. */
@@ -81,6 +81,7 @@ function copyWhole(
       key: to,
       path: target,
       headers: {
+        ...storageClassHeader(options),
         ...(replace && { ...headersOfObject(options), 'x-amz-metadata-directive': 'REPLACE' }),
         ...source,
         ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),

@@ -4,7 +4,7 @@ import { allocate } from '../file/descriptor.ts'
 import type { HttpHead } from '../http/types.ts'
 import { checkRange, roomFor } from '../range.ts'
 import { rangeHeadOf, rangeText } from '../remote/range-head.ts'
-import { type RangeHead, type RangeRequest, rangedGet } from '../remote/ranged-get.ts'
+import { partsOf, type RangeHead, type RangeRequest, rangedGet } from '../remote/ranged-get.ts'
 import type { CallOptions, GetOptions, ObjectBody, ObjectInfo } from '../types.ts'
 import { verifyChecksum } from './checksums.ts'
 import type { S3Connection } from './connection.ts'
@@ -100,9 +100,11 @@ export async function getObject(
   const path = wholeKey(connection.config, key)
   checkRange(options.range)
   throwIfAborted(options.signal, 'get')
-  const { partSize } = connection.config.remote
-  const limit = partSize * PARTS_IN_ONE
-  if (options.range === undefined && (options.into === undefined ? !guess.large : options.into.length <= limit)) {
+  const { into, parts } = options
+  const { partSize } = partsOf(options, connection.config.remote)
+  const limit = parts === undefined ? partSize * PARTS_IN_ONE : partSize
+  const whole = into !== undefined ? into.length <= limit : parts?.size === Infinity || !guess.large
+  if (options.range === undefined && whole) {
     try {
       return await getWhole(connection, key, path, options, limit)
     } catch (error) {

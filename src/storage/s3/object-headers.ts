@@ -107,9 +107,19 @@ function metadataHeaders(metadata: Readonly<Record<string, string>>): Record<str
 /** S3's own default is binary/octet-stream, other servers have others: said, it is the same everywhere. */
 const DEFAULT_CONTENT_TYPE = 'application/octet-stream'
 
+export function storageClassHeader({ storageClass: name }: PutOptions): HeaderFields {
+  if (name === undefined) return {}
+  if (typeof name === 'string' && /^[A-Z_]{1,64}$/.test(name)) return { 'x-amz-storage-class': name }
+  throw new HeadraceError('E_USAGE', `storageClass must be a name such as STANDARD_IA, but got ${show(name)}`)
+}
+
 /** What the head of an upload says of the object. */
-export function headersOfObject({ contentType: type, metadata }: PutOptions): HeaderFields {
-  const plain = { 'content-type': type === undefined ? DEFAULT_CONTENT_TYPE : checkContentType(type) }
+export function headersOfObject(options: PutOptions): HeaderFields {
+  const { contentType: type, metadata } = options
+  const plain = {
+    'content-type': type === undefined ? DEFAULT_CONTENT_TYPE : checkContentType(type),
+    ...storageClassHeader(options),
+  }
   return metadata === undefined ? plain : { ...plain, ...metadataHeaders(metadata) }
 }
 

@@ -124,8 +124,8 @@ export class Desk {
 
   readonly #handlers: Handlers = {
     head: (store, { key }, call) => store.head(key, call),
-    get: async (store, { key, range, ifMatch, into }, call) => {
-      const options = { ...call, ...(range && { range }), ...(ifMatch !== undefined && { ifMatch }) }
+    get: async (store, { key, into, ...rest }, call) => {
+      const options = { ...call, ...rest }
       const body = await store.get(key, into === undefined ? options : { ...options, into: this.#bytes(into) })
       if (body === undefined) return undefined
       return { info: body.info, bytes: into === undefined ? this.#handOver(body.data) : body.data.length }

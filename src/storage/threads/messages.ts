@@ -1,7 +1,9 @@
+import type { PageCachePolicy } from '../file/policies.ts'
 import type {
   ByteRange,
   CallOptions,
   DeleteResult,
+  GetParts,
   ListEntry,
   ListOptions,
   ObjectInfo,
@@ -53,6 +55,8 @@ export interface Operations {
       readonly key: string
       readonly range?: ByteRange
       readonly ifMatch?: string
+      readonly parts?: GetParts
+      readonly pageCache?: PageCachePolicy
       readonly into?: Bytes
     }
     /** `bytes`: how many landed in `into`; without that, they themselves. */

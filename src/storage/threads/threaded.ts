@@ -91,13 +91,15 @@ function checkTravels(url: string, name: string, value: unknown): void {
 type GetAsks = Operations['get']['asks']
 
 async function get(crew: Crew, key: string, options: GetOptions): Promise<ObjectBody | undefined> {
-  const { range, into, ifMatch, signal, trace } = options
+  const { range, into, ifMatch, parts, pageCache, signal, trace } = options
   checkRange(range)
   const call = { ...(signal && { signal }), ...(trace && { trace }) }
   const asks: GetAsks = {
     key,
     ...(range && { range: { offset: range.offset, ...(range.length !== undefined && { length: range.length }) } }),
     ...(ifMatch !== undefined && { ifMatch }),
+    ...(parts && { parts: { size: parts.size, inflight: parts.inflight } }),
+    ...(pageCache && { pageCache }),
   }
   if (into === undefined) {
     const body = await crew.member().call('get', asks, call)
@@ -114,6 +116,7 @@ async function get(crew: Crew, key: string, options: GetOptions): Promise<Object
       key,
       range: { offset, length },
       into: { at: 0, length },
+      ...(pageCache && { pageCache }),
       ...(version !== undefined && { ifMatch: version }),
     }
     const call = { ...(signal && { signal }), ...(trace && { trace }) }

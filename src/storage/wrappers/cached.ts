@@ -219,7 +219,7 @@ class CachedReader {
   }
 
   async #fetch(info: ObjectInfo, run: Run, offset: number, data: Uint8Array, options: GetOptions): Promise<void> {
-    const { signal, trace } = options
+    const { signal, trace, parts, pageCache } = options
     const inside = run.offset >= offset && run.offset + run.length <= offset + data.length
     const into = inside
       ? data.subarray(run.offset - offset, run.offset - offset + run.length)
@@ -230,6 +230,8 @@ class CachedReader {
       ifMatch: info.etag,
       ...(signal && { signal }),
       ...(trace && { trace }),
+      ...(parts && { parts }),
+      ...(pageCache && { pageCache }),
     })
     if (body === undefined || body.data.length !== run.length)
       throw new HeadraceError('E_STATE', `${info.key} has changed while it was read`, { key: info.key })

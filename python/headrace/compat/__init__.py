@@ -1,0 +1,1 @@
+"""The names and habits of other packages, over Headrace's engine."""

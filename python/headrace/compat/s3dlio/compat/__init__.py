@@ -1,0 +1,1 @@
+"""Other packages by their names, as s3dlio has them."""
